@@ -1,0 +1,44 @@
+/*
+ * Word expansion: $name, ${name<modifier>}, quotes and escapes, as the
+ * Dockerfile reference defines them. Pure.
+ */
+#ifndef PARSER_EXPAND_H
+#define PARSER_EXPAND_H
+
+#include "store/base/error.h"
+#include "store/base/strv.h"
+
+/*
+ * Where names get their values. `lookup` returns the value, or NULL when the
+ * name is not set; the string stays valid during the expansion.
+ */
+struct expand_env {
+	const char *(*lookup)(void *ctx, const char *name);
+	void *ctx;
+	/* Told every name that was asked for and not set; may be NULL. */
+	void (*unset)(void *ctx, const char *name);
+};
+
+/* An environment over a "NAME=value" list; `env` is borrowed. */
+struct expand_env expand_env_from_strv(const struct strv *env);
+
+/*
+ * Expand one word with quote removal; blanks in values do not split. Returns
+ * a string that the caller frees, or NULL with ERROR_DOCKERFILE
+ * ("failed to process \"WORD\": ...") or ERROR_NOMEM.
+ */
+char *expand_word(const char *word, char escape, const struct expand_env *env,
+		  struct error *err);
+
+/* The same, splitting unquoted results at blanks; appends to `ret`. */
+int expand_words(const char *word, char escape, const struct expand_env *env,
+		 struct strv *ret, struct error *err);
+
+/*
+ * Expand a heredoc body: names are replaced, quotes are data, the escape
+ * character is always a backslash. `*ret_len` is its length in bytes.
+ */
+char *expand_heredoc(const char *body, size_t len, const struct expand_env *env,
+		     size_t *ret_len, struct error *err);
+
+#endif
