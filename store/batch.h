@@ -1,0 +1,65 @@
+/*
+ * The unit of publication. Objects are written to the batch's own folder in
+ * tmp/ and used from there; batch_publish() flushes everything once, renames
+ * the objects into place, then the records that point to them (cache entries,
+ * names). A crash at any point leaves the old state or the new one, plus a
+ * folder in tmp/ that the next store_open() sweeps.
+ *
+ * A batch may be used from many threads and published several times.
+ */
+#ifndef STORE_BATCH_H
+#define STORE_BATCH_H
+
+#include <stddef.h>
+
+#include "store/base/cleanup.h"
+#include "store/base/error.h"
+#include "store/store.h"
+
+struct batch;
+
+/* `store` is borrowed and must outlive the batch. */
+int batch_new(struct store *store, struct batch **ret, struct error *err);
+
+/* Drops and removes what was not published. Accepts NULL. */
+void batch_free(struct batch *b);
+DEFINE_CLEANUP(struct batch *, batch_free);
+
+struct store *batch_store(const struct batch *b);
+
+/* The batch's folder; absolute path and descriptor, borrowed. */
+const char *batch_path(const struct batch *b);
+int batch_fd(const struct batch *b);
+
+/*
+ * A fresh name "<prefix>-<n>" inside the folder for the caller to create a
+ * file or directory under. The caller frees it.
+ */
+char *batch_fresh_name(struct batch *b, const char *prefix, struct error *err);
+
+/*
+ * Have `name` (a file or directory in the folder) renamed to `dest` (relative
+ * to the store's root) at publication. An object that already exists there
+ * wins and ours is dropped: equal names mean equal contents.
+ */
+int batch_add_object(struct batch *b, const char *name, const char *dest,
+		     struct error *err);
+
+/*
+ * Have a small file written to `dest` at publication, after all objects. It
+ * replaces what is there.
+ */
+int batch_add_record(struct batch *b, const char *dest, const void *data,
+		     size_t len, struct error *err);
+
+/*
+ * Where the object that will be `dest` is now: its path relative to the
+ * store's root, inside tmp/ before publication. The caller frees; NULL
+ * without an error when the batch knows no such object.
+ */
+char *batch_object_path(struct batch *b, const char *dest);
+
+/* Make everything added so far durable and visible. */
+int batch_publish(struct batch *b, struct error *err);
+
+#endif

@@ -1,0 +1,39 @@
+/*
+ * Remembered digests of the files of one build context, so that a warm build
+ * only stats them. An entry counts while (device, inode, size, mtime, ctime)
+ * are unchanged; entries changed within the timestamp granularity of the scan
+ * are not trusted.
+ */
+#ifndef STORE_FILE_DIGESTS_H
+#define STORE_FILE_DIGESTS_H
+
+#include <sys/stat.h>
+
+#include "store/batch.h"
+#include "store/digest.h"
+
+struct file_digests;
+
+/*
+ * Those of the context `identity` (its absolute path, or another stable
+ * name). A missing or damaged file yields an empty set.
+ */
+int file_digests_open(struct store *s, const char *identity,
+		      struct file_digests **ret, struct error *err);
+void file_digests_free(struct file_digests *f);
+DEFINE_CLEANUP(struct file_digests *, file_digests_free);
+
+/* true and `*ret` when the digest of `path` is known for this `st`. */
+bool file_digests_get(struct file_digests *f, const char *path,
+		      const struct stat *st, struct digest *ret);
+
+/* Remember; thread-safe, as is the getter. */
+int file_digests_put(struct file_digests *f, const char *path,
+		     const struct stat *st, const struct digest *digest,
+		     struct error *err);
+
+/* Write them back with the batch if anything changed. */
+int file_digests_save(struct file_digests *f, struct batch *b,
+		      struct error *err);
+
+#endif

@@ -1,0 +1,125 @@
+/*
+ * A layer and its forms: remote (a descriptor and where to fetch it), blob
+ * (compressed), tar (the canonical uncompressed stream), tree (an extracted
+ * directory for overlay), diffID (digest of the uncompressed tar). Ask for
+ * the form you need; it is made the cheapest way and remembered.
+ *
+ * On disk:
+ *   layers/sha256/<diffID>/tar                 canonical stream
+ *   layers/sha256/<diffID>/tree                text: id of a snapshot
+ *   layers/sha256/<diffID>/blob.<compression>  descriptor of a known blob
+ *   layers/sha256/<diffID>/remote              descriptor and origin
+ *   snapshots/<id>/fs/                         the tree
+ *   snapshots/<id>/diffid                      text, once known
+ *
+ * A handle is shared by reference count and may be used from many threads;
+ * the same form is never made twice at a time.
+ */
+#ifndef STORE_LAYER_H
+#define STORE_LAYER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "store/batch.h"
+#include "store/compress.h"
+#include "store/digest.h"
+#include "store/image.h"
+
+struct layer;
+struct view;
+
+struct layer *layer_ref(struct layer *l);
+void layer_unref(struct layer *l);
+DEFINE_CLEANUP(struct layer *, layer_unref);
+
+/* The empty layer: a tar of 1024 zero bytes. */
+int layer_empty(struct batch *b, struct layer **ret, struct error *err);
+
+/* A layer with a known diffID; ERROR_NOT_FOUND when no form of it exists. */
+int layer_by_diff_id(struct batch *b, const struct digest *diff_id,
+		     struct layer **ret, struct error *err);
+
+/*
+ * A layer that can be fetched: makes or completes the record. `origin` is
+ * the repository for store_fetcher.
+ */
+int layer_by_remote(struct batch *b, const struct digest *diff_id,
+		    const struct descriptor *desc, const char *origin,
+		    struct layer **ret, struct error *err);
+
+/*
+ * Take over an overlay upper directory, `name` in the batch's folder, as the
+ * result of a step. It is normalised in one walk against `lower`: whiteouts
+ * of nothing and directories copied up but unchanged are removed, opaque
+ * directories get explicit whiteouts, sockets are removed. `*empty` tells
+ * whether nothing was left. A file named ".wh.*" is ERROR_REFUSED.
+ */
+int layer_from_upper(struct batch *b, const char *name, struct view *lower,
+		     struct layer **ret, bool *empty, struct error *err);
+
+/*
+ * Take over a canonical tar, `name` in the batch's folder, whose digest the
+ * writer computed.
+ */
+int layer_from_tar(struct batch *b, const char *name,
+		   const struct digest *diff_id, struct layer **ret,
+		   struct error *err);
+
+/*
+ * Take over a layer blob already added to the batch (load, import); finds
+ * out and verifies the diffID. `expected` may be NULL.
+ */
+int layer_from_blob(struct batch *b, const struct descriptor *desc,
+		    const struct digest *expected, struct layer **ret,
+		    struct error *err);
+
+/*
+ * Name for cache records: a diffID or "snapshot:<id>". layer_by_id() gives
+ * ERROR_NOT_FOUND when the layer has gone. The caller frees the name.
+ */
+char *layer_id(struct layer *l, struct error *err);
+int layer_by_id(struct batch *b, const char *id, struct layer **ret,
+		struct error *err);
+
+/* The diffID, computed on first use. */
+int layer_diff_id(struct layer *l, struct digest *ret, struct error *err);
+
+/* Is the diffID the empty layer's? Never computes anything expensive. */
+bool layer_is_empty(struct layer *l);
+
+/*
+ * The tree as an absolute path usable as an overlay lower; borrowed, valid
+ * while the handle is held. Fetches and extracts when it must.
+ */
+int layer_tree(struct layer *l, const char **path, struct error *err);
+
+/* The canonical uncompressed stream, verified against the diffID. */
+int layer_stream(struct layer *l, struct stream **ret, struct error *err);
+
+/* How a blob is wanted. */
+struct layer_format {
+	struct compression compression;
+	bool force;	      /* recompress even when some blob is known */
+	const int64_t *clamp; /* rewrite later mtimes to this, or NULL */
+	bool docker;	      /* docker media types instead of OCI */
+};
+
+/*
+ * The layer as a blob in the store: an existing or remote one is taken when
+ * `format` allows (fetched when remote and `fetch`), else one is made.
+ * `*diff_id` is that of the blob (another one when clamping changed it).
+ * `ret` must be released with descriptor_release().
+ */
+int layer_blob(struct layer *l, const struct layer_format *format, bool fetch,
+	       struct descriptor *ret, struct digest *diff_id,
+	       struct error *err);
+
+/*
+ * Where the layer could be fetched or mounted from: its descriptor and
+ * repository, both borrowed; false when it has no remote form.
+ */
+bool layer_remote(struct layer *l, const struct descriptor **desc,
+		  const char **origin);
+
+#endif

@@ -1,0 +1,42 @@
+/*
+ * Names of local images. A name is a full reference,
+ * "docker.io/library/alpine:latest"; the store does not interpret it.
+ */
+#ifndef STORE_NAMES_H
+#define STORE_NAMES_H
+
+#include "store/batch.h"
+#include "store/digest.h"
+
+struct name_record {
+	char *name;
+	struct digest image;	/* config digest */
+	struct digest manifest; /* the manifest it was pulled as; or unset */
+	struct timespec set_at;
+};
+
+void name_record_release(struct name_record *r);
+DEFINE_RELEASE(struct name_record, name_record_release);
+
+/* Point a name at an image when the batch is published. */
+int name_set(struct batch *b, const char *name, const struct digest *image,
+	     const struct digest *manifest, struct error *err);
+
+/* ERROR_NOT_FOUND when there is none. */
+int name_get(struct store *s, const char *name, struct name_record *ret,
+	     struct error *err);
+
+int name_remove(struct store *s, const char *name, struct error *err);
+
+/* All names, sorted. The caller frees the array and releases its items. */
+int names_list(struct store *s, struct name_record **ret, size_t *n,
+	       struct error *err);
+
+/*
+ * Find an image by a prefix (at least 4 digits) of its id among the named
+ * ones. ERROR_NOT_FOUND, or ERROR_USAGE when several match.
+ */
+int names_find_id(struct store *s, const char *prefix, struct digest *ret,
+		  struct error *err);
+
+#endif

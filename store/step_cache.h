@@ -1,0 +1,31 @@
+/* Results of build steps, found by their key. */
+#ifndef STORE_STEP_CACHE_H
+#define STORE_STEP_CACHE_H
+
+#include <jansson.h>
+
+#include "store/batch.h"
+#include "store/layer.h"
+
+struct step_record {
+	struct layer *layer;
+	struct timespec created; /* when the step ran */
+	struct digest content;	 /* of what the step read; may be unset */
+	json_t *parts;		 /* what went into the key, for --explain */
+};
+
+void step_record_release(struct step_record *r);
+DEFINE_RELEASE(struct step_record, step_record_release);
+
+/*
+ * The record for `key`: 1 when found, 0 when not (also when its layer has
+ * gone or the record is damaged: the cache never fails a build), -1.
+ */
+int step_cache_get(struct batch *b, const struct digest *key,
+		   struct step_record *ret, struct error *err);
+
+/* Remember a result; visible to others once the batch is published. */
+int step_cache_put(struct batch *b, const struct digest *key,
+		   const struct step_record *record, struct error *err);
+
+#endif

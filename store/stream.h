@@ -1,0 +1,100 @@
+/*
+ * Bytes in motion. A stream is read from, a sink is written to; both wrap one
+ * another (limit, verify, decompress; tee, hash, compress). The first error
+ * sticks: after -1 only the free function may follow. Memory use does not
+ * grow with the length of what flows through.
+ */
+#ifndef STORE_STREAM_H
+#define STORE_STREAM_H
+
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "store/base/cleanup.h"
+#include "store/base/error.h"
+#include "store/digest.h"
+
+struct stream {
+	/* Up to `len` bytes; 0 at the end, -1 on error. */
+	ssize_t (*read)(struct stream *s, void *data, size_t len,
+			struct error *err);
+	void (*free)(struct stream *s);
+};
+
+/* Up to `len` bytes; 0 at the end. */
+ssize_t stream_read(struct stream *s, void *data, size_t len,
+		    struct error *err);
+
+/* Exactly `len` bytes, or as many as there are: returns the count or -1. */
+ssize_t stream_read_full(struct stream *s, void *data, size_t len,
+			 struct error *err);
+
+/* Accepts NULL; wrapping streams free what they wrap. */
+void stream_free(struct stream *s);
+DEFINE_CLEANUP(struct stream *, stream_free);
+
+/*
+ * `len` bytes of `fd` from `offset` by pread; UINT64_MAX: to the end. Takes
+ * `fd` when `take_fd`.
+ */
+int stream_from_fd(int fd, bool take_fd, off_t offset, uint64_t len,
+		   struct stream **ret, struct error *err);
+
+/* A pipe or socket, read from where it is. */
+int stream_from_pipe(int fd, bool take_fd, struct stream **ret,
+		     struct error *err);
+
+/* Borrowed memory. */
+int stream_from_memory(const void *data, size_t len, struct stream **ret,
+		       struct error *err);
+
+/*
+ * Pass `inner` (taken, also on failure) through; at its end ERROR_INTEGRITY
+ * unless exactly `size` bytes with digest `expected` went by. `size` -1: any.
+ * `expected` NULL: any digest. Bytes beyond `size` fail at once.
+ */
+int stream_verify(struct stream *inner, int64_t size,
+		  const struct digest *expected, struct stream **ret,
+		  struct error *err);
+
+/* Fail with ERROR_REFUSED after `max` bytes. Takes `inner`. */
+int stream_limit(struct stream *inner, uint64_t max, const char *what,
+		 struct stream **ret, struct error *err);
+
+/*
+ * A prefix of `len` bytes that was read from `inner` already, then the rest
+ * of it; for sniffing. Copies the prefix, takes `inner`.
+ */
+int stream_unread(struct stream *inner, const void *prefix, size_t len,
+		  struct stream **ret, struct error *err);
+
+struct sink {
+	int (*write)(struct sink *s, const void *data, size_t len,
+		     struct error *err);
+	/* Flush; nothing may be written after. NULL: nothing to do. */
+	int (*finish)(struct sink *s, struct error *err);
+	void (*free)(struct sink *s);
+};
+
+int sink_write(struct sink *s, const void *data, size_t len,
+	       struct error *err);
+int sink_finish(struct sink *s, struct error *err);
+void sink_free(struct sink *s);
+DEFINE_CLEANUP(struct sink *, sink_free);
+
+/* Write to `fd` (borrowed) at its position. */
+int sink_to_fd(int fd, const char *what, struct sink **ret, struct error *err);
+
+/* Count and hash; read the result with sink_hash_result() after finish. */
+int sink_hash(struct sink **ret, struct error *err);
+void sink_hash_result(const struct sink *hash, struct digest *digest,
+		      uint64_t *size_bytes);
+
+/* Write everything to both; `a` and `b` are borrowed; finish finishes both. */
+int sink_tee(struct sink *a, struct sink *b, struct sink **ret,
+	     struct error *err);
+
+/* Read `from` to its end into `to`, then finish `to`. */
+int stream_copy(struct stream *from, struct sink *to, struct error *err);
+
+#endif

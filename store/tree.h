@@ -1,0 +1,83 @@
+/*
+ * Extracted trees, the only place that turns what a file system says into
+ * entries and back. Everything that wants an owner, mode, device or xattr of
+ * an image file asks here, so that trees whose ownership is kept beside them
+ * need no second code path elsewhere.
+ *
+ * Overlay's forms are understood: a 0:0 character device is a whiteout, the
+ * "overlay.opaque" xattr an opaque directory; other overlay.* xattrs and
+ * security.selinux are never reported.
+ */
+#ifndef STORE_TREE_H
+#define STORE_TREE_H
+
+#include <stdbool.h>
+
+#include "store/base/cleanup.h"
+#include "store/base/error.h"
+#include "store/entry.h"
+#include "store/stream.h"
+
+struct tree;
+
+/*
+ * `root` (taken, also on failure) is the tree's directory; `xattr_prefix` is
+ * store_overlay_xattr_prefix(), borrowed.
+ */
+int tree_new(int root, const char *xattr_prefix, struct tree **ret,
+	     struct error *err);
+void tree_free(struct tree *t);
+DEFINE_CLEANUP(struct tree *, tree_free);
+
+/* The directory; borrowed. */
+int tree_fd(const struct tree *t);
+
+/* An entry with storage of its own. */
+struct tree_entry {
+	struct entry entry;
+	bool opaque;	/* a directory that hides what lies below it */
+	uint64_t inode; /* names of one file share (device, inode) */
+	uint64_t device;
+	uint32_t n_links;
+	char *storage; /* private */
+};
+
+void tree_entry_release(struct tree_entry *e);
+DEFINE_RELEASE(struct tree_entry, tree_entry_release);
+
+/*
+ * Metadata of `path` (cleaned, relative; "" is the root), the last component
+ * not followed and links in parents refused: this is a lookup in one tree,
+ * where a link may lead into another layer (see view.h). ERROR_NOT_FOUND
+ * when absent. Sockets are reported as absent.
+ */
+int tree_stat(struct tree *t, const char *path, struct tree_entry *ret,
+	      struct error *err);
+
+/* Contents of a regular file (O_RDONLY), found the same way. */
+int tree_open_file(struct tree *t, const char *path, struct error *err);
+
+/*
+ * Visit everything below the root in canonical order. `dirfd` and `name`
+ * reach the file without a path lookup. A callback returns 0 to go on, 1 to
+ * skip a directory's contents, -1 with `err` set to stop.
+ */
+int tree_walk(struct tree *t,
+	      int (*visit)(void *ctx, const struct tree_entry *e, int dirfd,
+			   const char *name, struct error *err),
+	      void *ctx, struct error *err);
+
+/*
+ * Create or replace `e->path` in the tree. Parents that are missing are made
+ * 0755 0:0; parents are never followed through a link. A directory over a
+ * directory changes attributes only; anything else replaces. `contents` is
+ * read to its end for a file (NULL: empty). ENTRY_WHITEOUT and ENTRY_OPAQUE
+ * take overlay's form. Directory times are restored by tree_finish().
+ */
+int tree_put(struct tree *t, const struct entry *e, struct stream *contents,
+	     struct error *err);
+
+/* Set the directory times that later entries disturbed. */
+int tree_finish(struct tree *t, struct error *err);
+
+#endif
