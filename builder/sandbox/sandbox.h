@@ -1,0 +1,141 @@
+/*
+ * A container to run one process in, in the terms of the OCI runtime spec:
+ * root, mounts, process, limits, network, security. Engines (namespaces
+ * today) turn the description into processes.
+ *
+ * A process with threads must not do real work between fork and exec, so a
+ * single-threaded spawner is forked before any thread starts; descriptions go
+ * to it over a socket and it makes the containers. It dies with its parent,
+ * and every container dies with it.
+ */
+#ifndef BUILDER_SANDBOX_SANDBOX_H
+#define BUILDER_SANDBOX_SANDBOX_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "store/base/cancel.h"
+#include "store/base/error.h"
+#include "store/base/strv.h"
+
+enum sandbox_network {
+	SANDBOX_NETWORK_HOST,
+	SANDBOX_NETWORK_NONE,	 /* loopback only */
+	SANDBOX_NETWORK_PRIVATE, /* own stack, way out through pasta */
+};
+
+enum sandbox_mount_kind {
+	SANDBOX_MOUNT_BIND,
+	SANDBOX_MOUNT_TMPFS,
+};
+
+/*
+ * A mount of the user's. `target` is a path in the container, followed inside
+ * its root only; where it does not exist it is provided without leaving a
+ * trace in the upper directory.
+ */
+struct sandbox_mount {
+	enum sandbox_mount_kind kind;
+	const char *target;
+	int source_fd; /* bind: O_PATH descriptor of the source; borrowed */
+	bool source_is_dir;
+	bool read_only;
+	bool discard;	     /* bind: writable, writes are thrown away */
+	bool no_exec;
+	uint64_t size_bytes; /* tmpfs: 0 for the kernel's default */
+	mode_t mode;	     /* tmpfs: 0 for 01777 */
+};
+
+struct sandbox_user {
+	uint32_t uid;
+	uint32_t gid;
+	const uint32_t *groups; /* supplementary */
+	size_t n_groups;
+};
+
+struct sandbox_limits {
+	int64_t memory_bytes; /* 0: none; likewise below */
+	int64_t memory_swap_bytes; /* total; -1: unlimited */
+	int64_t cpu_quota_us;
+	int64_t cpu_period_us;
+	int64_t cpu_shares;
+	int64_t pids;
+	const char *cpuset_cpus; /* NULL: none */
+	const char *cgroup_parent;
+};
+
+struct sandbox_rlimit {
+	int resource; /* RLIMIT_* */
+	uint64_t soft;
+	uint64_t hard;
+};
+
+struct sandbox {
+	/* Root: overlay of `lowers` (absolute paths, top first). */
+	const char *const *lowers;
+	size_t n_lowers;
+	const char *upper; /* absolute; `work` is on the same file system */
+	const char *work;
+	const char *scratch; /* empty directory of the caller's for stubs */
+
+	const struct sandbox_mount *mounts;
+	size_t n_mounts;
+
+	/* Process. Lists are NULL-terminated. */
+	const char *const *args;
+	const char *const *env;
+	const char *cwd; /* made (0755, for the user) when missing */
+	struct sandbox_user user;
+	const char *hostname;
+	const char *hosts;	 /* contents of /etc/hosts; NULL: leave alone */
+	const char *resolv_conf; /* contents; NULL: leave alone */
+	bool terminal;		 /* give it a pty; reserved */
+
+	enum sandbox_network network;
+	struct sandbox_limits limits;
+	const struct sandbox_rlimit *rlimits;
+	size_t n_rlimits;
+	uint64_t shm_size_bytes; /* 0: 64 MiB */
+
+	/* Security. */
+	uint64_t capabilities; /* bit per CAP_*; see caps.h for the default */
+	bool no_new_privs;
+	bool insecure;	  /* RUN --security=insecure: everything open */
+	bool no_seccomp;  /* else the default profile */
+};
+
+struct sandbox_result {
+	int exit_code; /* of the process, or 128 + signal */
+	int signal;    /* that ended it, or 0 */
+	bool out_of_memory;
+	uint64_t peak_memory_bytes; /* 0: unknown */
+	uint64_t cpu_time_us;
+};
+
+struct spawner;
+
+/*
+ * Fork the spawner. Call before any thread exists and after the program has
+ * entered its user namespace.
+ */
+int spawner_start(struct spawner **ret, struct error *err);
+
+/* Ends it and waits; containers still running are killed. Accepts NULL. */
+void spawner_stop(struct spawner *s);
+DEFINE_CLEANUP(struct spawner *, spawner_stop);
+
+/*
+ * Run the container to its end; thread-safe, many at a time. stdin is
+ * /dev/null; stdout and stderr go to `output_fd` (a pipe or socket, borrowed;
+ * every byte has been written when this returns). When `cancel` triggers, all
+ * its processes are killed and ERROR_CANCELED returned. A process that ended
+ * badly is success here: see `ret`. -1 means it could not be started: the
+ * error says which step failed and what to do.
+ */
+int spawner_run(struct spawner *s, const struct sandbox *sb, int output_fd,
+		struct cancel *cancel, struct sandbox_result *ret,
+		struct error *err);
+
+#endif

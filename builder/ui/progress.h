@@ -1,0 +1,72 @@
+/*
+ * What a build tells its user while it runs: plain lines for logs (the format
+ * that CI systems parse from `docker buildx build --progress=plain`), a live
+ * display for terminals, or nothing. Thread-safe.
+ */
+#ifndef BUILDER_UI_PROGRESS_H
+#define BUILDER_UI_PROGRESS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "store/base/cleanup.h"
+#include "store/base/error.h"
+
+enum progress_mode {
+	PROGRESS_AUTO, /* live on a terminal, else plain */
+	PROGRESS_PLAIN,
+	PROGRESS_TTY,
+	PROGRESS_QUIET, /* errors only */
+};
+
+struct progress;
+
+/* Writes to `fd` (borrowed; stderr). */
+int progress_new(enum progress_mode mode, int fd, struct progress **ret,
+		 struct error *err);
+
+/* Ends the live display. Accepts NULL. */
+void progress_free(struct progress *p);
+DEFINE_CLEANUP(struct progress *, progress_free);
+
+/*
+ * Announce a step, "[build 2/3] RUN make"; returns its number (from 1). When
+ * memory is out 0 is returned, which all calls below accept and ignore.
+ */
+unsigned progress_add(struct progress *p, const char *label);
+
+void progress_start(struct progress *p, unsigned step);
+
+/* Output of a step; cut into lines here, never clipped. */
+void progress_output(struct progress *p, unsigned step, const void *data,
+		     size_t len);
+
+/* `total` -1: unknown. `note` may be NULL. */
+void progress_transfer(struct progress *p, unsigned step, const char *what,
+		       int64_t current, int64_t total, const char *note);
+
+/* One line about the step. */
+void progress_message(struct progress *p, unsigned step, const char *line);
+
+enum progress_end {
+	PROGRESS_DONE,
+	PROGRESS_CACHED,
+	PROGRESS_CANCELED,
+	PROGRESS_ERROR,
+};
+
+/* `text` is the error's message, else NULL. */
+void progress_end(struct progress *p, unsigned step, enum progress_end how,
+		  const char *text);
+
+/* A line that belongs to no step. */
+void progress_warn(struct progress *p, const char *line);
+
+/*
+ * The last lines (at most `max_lines`) that `step` put out, to be shown with
+ * its error; the caller frees. "" when there were none; NULL: no memory.
+ */
+char *progress_tail(struct progress *p, unsigned step, unsigned max_lines);
+
+#endif

@@ -1,0 +1,82 @@
+/*
+ * The registry client: pull and push over the OCI distribution protocol, with
+ * credentials from the user's configuration.
+ *
+ * One client serves a whole command and many threads: it keeps connections,
+ * tokens and what it learned about each host (scheme, challenge).
+ */
+#ifndef REGISTRY_REGISTRY_H
+#define REGISTRY_REGISTRY_H
+
+#include <stdbool.h>
+
+#include "registry/reference.h"
+#include "store/base/cancel.h"
+#include "store/image.h"
+#include "store/layer.h"
+
+struct registry;
+
+/* Told of transfers; may be called from any thread. */
+struct registry_events {
+	/*
+	 * `current` of `total` bytes of a blob (total -1: unknown). `note` is
+	 * NULL, or why nothing moves: "exists", "mounted".
+	 */
+	void (*transfer)(void *ctx, const struct digest *blob, int64_t current,
+			 int64_t total, const char *note);
+	/* A Warning header or a retry, one line. */
+	void (*message)(void *ctx, const char *line);
+	void *ctx;
+};
+
+struct registry_options {
+	bool insecure;		  /* any host: unverified TLS, then HTTP */
+	const char *ca_file;	  /* further CA certificates, or NULL */
+	const char *config_dir;	  /* instead of $DOCKER_CONFIG; or NULL */
+	const char *credentials;  /* "user:password" for every host; or NULL */
+	unsigned retries;	  /* of a request; 0 means the default, 5 */
+	unsigned parallel;	  /* blobs at a time; 0 means the default, 4 */
+	struct cancel *cancel;	  /* or NULL */
+	struct registry_events events;
+};
+
+/* `options` is copied, what it points to is borrowed. */
+int registry_new(const struct registry_options *options, struct registry **ret,
+		 struct error *err);
+void registry_free(struct registry *r);
+DEFINE_CLEANUP(struct registry *, registry_free);
+
+/* To register with store_set_fetcher(); borrowed, lives with `r`. */
+const struct store_fetcher *registry_fetcher(struct registry *r);
+
+/*
+ * Bytes of the manifest or index that `ref` names. `media_type` and `digest`
+ * are set; the digest is verified against the bytes (and `ref`'s, if given).
+ * The caller frees `*media_type`.
+ */
+int registry_get_manifest(struct registry *r, const struct reference *ref,
+			  struct buf *ret, char **media_type,
+			  struct digest *digest, struct error *err);
+
+/*
+ * Resolve `ref` for `platform` and open it as an image: manifest and config
+ * are fetched into the batch, layers stay remote (layer_by_remote).
+ * image->manifest is the platform's manifest. No name is set. An index that
+ * has no such platform is ERROR_NOT_FOUND and lists those it has.
+ */
+int registry_pull(struct registry *r, struct batch *b,
+		  const struct reference *ref, const struct platform *platform,
+		  struct image **ret, struct error *err);
+
+/*
+ * Push the manifest `desc` of the batch or store with all it refers to:
+ * blobs in parallel, each asked for by HEAD first, mounted from its origin's
+ * repository where the registry can, streamed from there where it is only
+ * remote; then the config, the manifest, and the tag of `ref` last.
+ */
+int registry_push(struct registry *r, struct batch *b,
+		  const struct descriptor *desc, const struct reference *ref,
+		  struct error *err);
+
+#endif
