@@ -1,0 +1,50 @@
+/*
+ * Run the steps of a plan, each as soon as its inputs are there, several at a
+ * time, taking results from the step cache where their keys are known.
+ */
+#ifndef BUILDER_SOLVE_H
+#define BUILDER_SOLVE_H
+
+#include "builder/context.h"
+#include "builder/plan.h"
+#include "builder/sandbox/sandbox.h"
+#include "builder/ui/progress.h"
+
+/* A directory context by the name the plan uses; "" is the main one. */
+struct solve_context {
+	const char *name;
+	struct context *context;
+};
+
+struct solve_options {
+	struct batch *batch;
+	struct spawner *spawner;
+	struct progress *progress;
+	struct cancel *cancel;
+	const struct solve_context *contexts;
+	size_t n_contexts;
+	unsigned parallel;	      /* steps at a time; 0: processors */
+	enum sandbox_network network; /* of RUN --network=default */
+	bool allow_host_network;      /* entitlements */
+	bool allow_insecure;
+	struct sandbox_limits limits;
+	const struct sandbox_rlimit *rlimits;
+	size_t n_rlimits;
+	uint64_t shm_size_bytes;
+	uint64_t capabilities;
+	bool no_new_privs;
+	struct strv add_hosts; /* "name:address" */
+	const char *hostname;  /* NULL: buildkitsandbox */
+	const struct strv *secrets; /* "id=..[,src=..|,env=..]"; reserved */
+};
+
+/*
+ * Run every step; `results` has room for plan->n_steps and is indexed by step
+ * id; the caller releases the layers. On failure the error carries the lines
+ * to blame; steps that finished are in the cache all the same. ERROR_COMMAND:
+ * `process "..." did not complete successfully: exit code: N`.
+ */
+int solve(const struct plan *plan, const struct solve_options *options,
+	  struct step_result *results, struct error *err);
+
+#endif
