@@ -25,15 +25,16 @@ int confined_open(int root, const char *path, int flags, mode_t mode,
 /*
  * Open the directory that holds the last component of `path` and return its
  * descriptor (O_PATH); `*name` is set to that component inside `path`.
- * Missing parents are ENOENT. The root itself is refused (EINVAL).
+ * Missing parents are ENOENT. A path that ends in no name ("", "a/", "a/..")
+ * is refused (EINVAL).
  */
 int confined_open_parent(int root, const char *path, const char **name,
 			 struct error *err);
 
 /*
- * mkdir -p inside the root, following links; new directories get `mode` and,
- * unless -1, `uid` and `gid`. Existing ones are left alone. Returns an O_PATH
- * descriptor of the last directory.
+ * mkdir -p inside the root, following links, dangling ones too; new directories
+ * get `mode` whatever the umask and, unless -1, `uid` and `gid`. Existing ones
+ * are left alone. Returns an O_PATH descriptor of the last directory.
  */
 int confined_make_dirs(int root, const char *path, mode_t mode, uid_t uid,
 		       gid_t gid, struct error *err);

@@ -19,8 +19,8 @@ ssize_t io_read(int fd, void *data, size_t len, const char *what,
 		struct error *err);
 
 /* The same at `offset`, leaving the file position alone. */
-ssize_t io_pread(int fd, void *data, size_t len, off_t offset,
-		 const char *what, struct error *err);
+ssize_t io_pread(int fd, void *data, size_t len, off_t offset, const char *what,
+		 struct error *err);
 
 /* All of `len` bytes. */
 int io_write(int fd, const void *data, size_t len, const char *what,

@@ -1,0 +1,68 @@
+#include "store/base/cancel.h"
+
+#include <stdatomic.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/eventfd.h>
+
+struct cancel {
+	int fd;
+	atomic_int signal; /* 0 until triggered */
+};
+
+int cancel_new(struct cancel **ret, struct error *err)
+{
+	struct cancel *c = malloc(sizeof(*c));
+
+	if (!c)
+		return error_nomem(err, "preparing cancellation");
+	atomic_init(&c->signal, 0);
+	c->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (c->fd < 0) {
+		error_sys(err, errno, "cannot make an event descriptor");
+		free(c);
+		return -1;
+	}
+	*ret = c;
+	return 0;
+}
+
+void cancel_free(struct cancel *c)
+{
+	if (!c)
+		return;
+	close(c->fd);
+	free(c);
+}
+
+void cancel_trigger(struct cancel *c, int signal)
+{
+	int saved = errno, none = 0;
+	uint64_t one = 1;
+	ssize_t written;
+
+	/* The first reason counts; lock-free, so fit for signal handlers. */
+	atomic_compare_exchange_strong(&c->signal, &none, signal ? signal : -1);
+	written = write(c->fd, &one, sizeof(one));
+	(void)written; /* a full counter is readable just as well */
+	errno = saved;
+}
+
+int cancel_fd(const struct cancel *c)
+{
+	return c->fd;
+}
+
+int cancel_check(const struct cancel *c, struct error *err)
+{
+	int signal = c ? atomic_load(&c->signal) : 0;
+
+	if (!signal)
+		return 0;
+	if (signal < 0)
+		return error_set(err, ERROR_CANCELED, "canceled");
+	error_set(err, ERROR_CANCELED, "stopped by signal %d (%s)", signal,
+		  strsignal(signal));
+	err->sys = signal;
+	return -1;
+}

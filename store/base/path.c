@@ -1,0 +1,99 @@
+#include "store/base/path.h"
+
+#include <string.h>
+
+#include "store/base/buf.h"
+
+/* Remove the last component of `out`, not going below `floor` bytes. */
+static void drop_component(struct buf *out, size_t floor)
+{
+	size_t len = out->len;
+
+	while (len > floor && out->data[len - 1] != '/')
+		len--;
+	if (len > floor)
+		len--;
+	buf_truncate(out, len);
+}
+
+/*
+ * Append the components of `path` to `out`, which holds `start` bytes that
+ * stay ("/" or nothing). ".." that has nothing to remove is kept unless
+ * `rooted`; kept ones raise the floor, since they cannot be removed either.
+ */
+static void append_clean(struct buf *out, const char *path, bool rooted)
+{
+	size_t start = out->len, floor = start;
+
+	while (*path) {
+		size_t len = strcspn(path, "/");
+
+		if (len == 2 && path[0] == '.' && path[1] == '.') {
+			if (out->len > floor) {
+				drop_component(out, floor);
+			} else if (!rooted) {
+				buf_append_str(out,
+					       out->len > start ? "/.." : "..");
+				floor = out->len;
+			}
+		} else if (len && !(len == 1 && path[0] == '.')) {
+			if (out->len > start)
+				buf_append_char(out, '/');
+			buf_append(out, path, len);
+		}
+		path += len;
+		path += strspn(path, "/");
+	}
+}
+
+char *path_clean(const char *path)
+{
+	AUTO(buf_release) struct buf out = BUF_INIT;
+	bool rooted = path[0] == '/';
+
+	if (rooted)
+		buf_append_char(&out, '/');
+	append_clean(&out, path, rooted);
+	if (!out.len)
+		buf_append_char(&out, '.');
+	return buf_steal(&out);
+}
+
+char *path_clean_rooted(const char *path)
+{
+	AUTO(buf_release) struct buf out = BUF_INIT;
+
+	append_clean(&out, path, true);
+	return buf_steal(&out);
+}
+
+char *path_join(const char *base, const char *path)
+{
+	AUTO(buf_release) struct buf joined = BUF_INIT;
+
+	if (path[0] == '/' || !base[0])
+		return path_clean(path);
+	buf_append_str(&joined, base);
+	if (path[0]) {
+		buf_append_char(&joined, '/');
+		buf_append_str(&joined, path);
+	}
+	return joined.failed ? NULL : path_clean(joined.data);
+}
+
+const char *path_base(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash ? slash + 1 : path;
+}
+
+bool path_is_below(const char *path, const char *dir)
+{
+	size_t len = strlen(dir);
+
+	if (!len || !strcmp(dir, "."))
+		return true;
+	return !strncmp(path, dir, len) &&
+	       (path[len] == '\0' || path[len] == '/');
+}
