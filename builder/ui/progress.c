@@ -1,0 +1,338 @@
+#include "builder/ui/progress.h"
+
+#include <string.h>
+#include <unistd.h>
+
+#include "builder/ui/renderer.h"
+#include "store/base/io.h"
+
+/* A line without an end is shown in pieces of this many bytes. */
+#define PARTIAL_MAX ((size_t)64 << 10)
+
+struct timespec progress_clock(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now;
+}
+
+double progress_seconds(struct timespec from, struct timespec to)
+{
+	return (double)(to.tv_sec - from.tv_sec) +
+	       (double)(to.tv_nsec - from.tv_nsec) / 1e9;
+}
+
+void progress_flush(struct progress *p)
+{
+	struct error err = ERROR_INIT;
+
+	if (p->out.len)
+		io_write(p->fd, p->out.data, p->out.len, "progress", &err);
+	buf_clear(&p->out);
+}
+
+static void format_size(struct buf *out, int64_t bytes)
+{
+	static const char *const units[] = { "B", "kB", "MB", "GB", "TB" };
+	double value = (double)bytes;
+	size_t unit = 0;
+
+	while (value >= 1000 && unit + 1 < ARRAY_LEN(units)) {
+		value /= 1000;
+		unit++;
+	}
+	buf_printf(out, unit ? "%.1f%s" : "%.0f%s", value, units[unit]);
+}
+
+void progress_format_bytes(struct buf *out, int64_t current, int64_t total)
+{
+	format_size(out, current);
+	if (total < 0)
+		return;
+	buf_append_str(out, " / ");
+	format_size(out, total);
+}
+
+static void quiet_step(struct progress *p, struct progress_step *s)
+{
+	(void)p;
+	(void)s;
+}
+
+static void quiet_line(struct progress *p, struct progress_step *s,
+		       const char *line, size_t len)
+{
+	(void)p;
+	(void)s;
+	(void)line;
+	(void)len;
+}
+
+static void quiet_transfer(struct progress *p, struct progress_step *s,
+			   const char *what, int64_t current, int64_t total,
+			   const char *note)
+{
+	(void)p;
+	(void)s;
+	(void)what;
+	(void)current;
+	(void)total;
+	(void)note;
+}
+
+static void quiet_text(struct progress *p, struct progress_step *s,
+		       const char *text)
+{
+	(void)p;
+	(void)s;
+	(void)text;
+}
+
+static void quiet_warn(struct progress *p, const char *line)
+{
+	(void)p;
+	(void)line;
+}
+
+const struct renderer renderer_quiet = {
+	.start = quiet_step,
+	.line = quiet_line,
+	.transfer = quiet_transfer,
+	.message = quiet_text,
+	.end = quiet_text,
+	.warn = quiet_warn,
+};
+
+static const struct renderer *choose_renderer(enum progress_mode mode, int fd)
+{
+	if (mode == PROGRESS_AUTO)
+		mode = isatty(fd) ? PROGRESS_TTY : PROGRESS_PLAIN;
+	if (mode == PROGRESS_TTY)
+		return &renderer_tty;
+	return mode == PROGRESS_PLAIN ? &renderer_plain : &renderer_quiet;
+}
+
+int progress_new(enum progress_mode mode, int fd, struct progress **ret,
+		 struct error *err)
+{
+	struct progress *p = calloc(1, sizeof(*p));
+
+	if (!p)
+		return error_nomem(err, "preparing the progress display");
+	p->renderer = choose_renderer(mode, fd);
+	p->fd = fd;
+	p->started = progress_clock();
+	pthread_mutex_init(&p->lock, NULL);
+	pthread_cond_init(&p->wake, NULL);
+	*ret = p;
+	return 0;
+}
+
+static void free_step(struct progress_step *s)
+{
+	size_t i;
+
+	for (i = 0; i < TAIL_LINES; i++)
+		free(s->tail[i]);
+	free(s->label);
+	free(s->transfer);
+	buf_release(&s->partial);
+	free(s);
+}
+
+void progress_free(struct progress *p)
+{
+	size_t i;
+
+	if (!p)
+		return;
+	if (p->renderer->close)
+		p->renderer->close(p);
+	for (i = 0; i < p->n_steps; i++)
+		free_step(p->steps[i]);
+	free(p->steps);
+	buf_release(&p->out);
+	pthread_cond_destroy(&p->wake);
+	pthread_mutex_destroy(&p->lock);
+	free(p);
+}
+
+/* A step with its label made fit for one line. */
+static struct progress_step *make_step(const char *label)
+{
+	struct progress_step *s = calloc(1, sizeof(*s));
+	char *c;
+
+	if (!s)
+		return NULL;
+	s->label = strdup(label);
+	if (!s->label) {
+		free(s);
+		return NULL;
+	}
+	for (c = s->label; *c; c++)
+		if (*c == '\n' || *c == '\r' || *c == '\t')
+			*c = ' ';
+	return s;
+}
+
+unsigned progress_add(struct progress *p, const char *label)
+{
+	struct progress_step *s = make_step(label);
+	struct progress_step **steps;
+
+	if (!s)
+		return 0;
+	pthread_mutex_lock(&p->lock);
+	steps = realloc(p->steps, (p->n_steps + 1) * sizeof(*steps));
+	if (steps) {
+		p->steps = steps;
+		p->steps[p->n_steps++] = s;
+		s->number = (unsigned)p->n_steps;
+	}
+	pthread_mutex_unlock(&p->lock);
+	if (!steps) {
+		free_step(s);
+		return 0;
+	}
+	return s->number;
+}
+
+/* Lock and find; NULL (unlocked) for the number 0. */
+static struct progress_step *enter(struct progress *p, unsigned step)
+{
+	if (!step)
+		return NULL;
+	pthread_mutex_lock(&p->lock);
+	return p->steps[step - 1];
+}
+
+static void leave(struct progress *p)
+{
+	progress_flush(p);
+	pthread_mutex_unlock(&p->lock);
+}
+
+void progress_start(struct progress *p, unsigned step)
+{
+	struct progress_step *s = enter(p, step);
+
+	if (!s)
+		return;
+	s->state = STEP_RUNNING;
+	s->started = progress_clock();
+	p->renderer->start(p, s);
+	leave(p);
+}
+
+static void put_line(struct progress *p, struct progress_step *s,
+		     const char *line, size_t len)
+{
+	char **slot = &s->tail[s->n_lines % TAIL_LINES];
+
+	if (len && line[len - 1] == '\r')
+		len--;
+	free(*slot);
+	*slot = strndup(line, len);
+	s->n_lines++;
+	p->renderer->line(p, s, line, len);
+}
+
+static void flush_partial(struct progress *p, struct progress_step *s)
+{
+	if (!s->partial.len)
+		return;
+	put_line(p, s, s->partial.data, s->partial.len);
+	buf_clear(&s->partial);
+}
+
+void progress_output(struct progress *p, unsigned step, const void *data,
+		     size_t len)
+{
+	struct progress_step *s = enter(p, step);
+	const char *at = data, *end = at + len;
+
+	if (!s)
+		return;
+	while (at < end) {
+		const char *eol = memchr(at, '\n', (size_t)(end - at));
+		const char *stop = eol ? eol : end;
+
+		buf_append(&s->partial, at, (size_t)(stop - at));
+		if (s->partial.failed)
+			buf_clear(&s->partial);
+		if (eol && !s->partial.len)
+			put_line(p, s, "", 0);
+		else if (eol || s->partial.len > PARTIAL_MAX)
+			flush_partial(p, s);
+		at = eol ? eol + 1 : end;
+	}
+	leave(p);
+}
+
+void progress_transfer(struct progress *p, unsigned step, const char *what,
+		       int64_t current, int64_t total, const char *note)
+{
+	struct progress_step *s = enter(p, step);
+
+	if (!s)
+		return;
+	p->renderer->transfer(p, s, what, current, total, note);
+	leave(p);
+}
+
+void progress_message(struct progress *p, unsigned step, const char *line)
+{
+	struct progress_step *s = enter(p, step);
+
+	if (!s)
+		return;
+	p->renderer->message(p, s, line);
+	leave(p);
+}
+
+void progress_end(struct progress *p, unsigned step, enum progress_end how,
+		  const char *text)
+{
+	struct progress_step *s = enter(p, step);
+
+	if (!s)
+		return;
+	flush_partial(p, s);
+	s->ended = progress_clock();
+	if (s->state == STEP_WAITING)
+		s->started = s->ended;
+	s->state = STEP_ENDED;
+	s->end = how;
+	p->renderer->end(p, s, text);
+	leave(p);
+}
+
+void progress_warn(struct progress *p, const char *line)
+{
+	pthread_mutex_lock(&p->lock);
+	p->renderer->warn(p, line);
+	leave(p);
+}
+
+char *progress_tail(struct progress *p, unsigned step, unsigned max_lines)
+{
+	struct progress_step *s = enter(p, step);
+	struct buf text = BUF_INIT;
+	size_t n, i;
+
+	if (!s)
+		return strdup("");
+	n = s->n_lines < TAIL_LINES ? s->n_lines : TAIL_LINES;
+	if (n > max_lines)
+		n = max_lines;
+	for (i = s->n_lines - n; i < s->n_lines; i++) {
+		const char *line = s->tail[i % TAIL_LINES];
+
+		buf_append_str(&text, line ? line : "");
+		buf_append_char(&text, '\n');
+	}
+	leave(p);
+	return buf_steal(&text);
+}
