@@ -23,8 +23,8 @@
 
 #include "store/batch.h"
 #include "store/compress.h"
+#include "store/descriptor.h"
 #include "store/digest.h"
-#include "store/image.h"
 
 struct layer;
 struct view;

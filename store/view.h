@@ -9,6 +9,7 @@
 
 #include <stdbool.h>
 
+#include "store/base/buf.h"
 #include "store/base/strv.h"
 #include "store/layer.h"
 #include "store/tree.h"
