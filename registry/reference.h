@@ -12,9 +12,9 @@
 #include "store/digest.h"
 
 struct reference {
-	char *domain; /* "docker.io", "localhost:5000", "[::1]:5000" */
-	char *path;   /* "library/alpine" */
-	char *tag;    /* NULL when only a digest was given */
+	char *domain;	      /* "docker.io", "localhost:5000", "[::1]:5000" */
+	char *path;	      /* "library/alpine" */
+	char *tag;	      /* NULL when only a digest was given */
 	struct digest digest; /* set when given; it decides, the tag informs */
 };
 
@@ -22,8 +22,7 @@ struct reference {
  * Parse what a user wrote and fill in the defaults (docker.io, library/,
  * latest unless there is a digest). ERROR_USAGE with the reason.
  */
-int reference_parse(const char *text, struct reference *ret,
-		    struct error *err);
+int reference_parse(const char *text, struct reference *ret, struct error *err);
 void reference_release(struct reference *r);
 DEFINE_RELEASE(struct reference, reference_release);
 

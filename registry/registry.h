@@ -31,13 +31,13 @@ struct registry_events {
 };
 
 struct registry_options {
-	bool insecure;		  /* any host: unverified TLS, then HTTP */
-	const char *ca_file;	  /* further CA certificates, or NULL */
-	const char *config_dir;	  /* instead of $DOCKER_CONFIG; or NULL */
-	const char *credentials;  /* "user:password" for every host; or NULL */
-	unsigned retries;	  /* of a request; 0 means the default, 5 */
-	unsigned parallel;	  /* blobs at a time; 0 means the default, 4 */
-	struct cancel *cancel;	  /* or NULL */
+	bool insecure;		 /* any host: unverified TLS, then HTTP */
+	const char *ca_file;	 /* further CA certificates, or NULL */
+	const char *config_dir;	 /* instead of $DOCKER_CONFIG; or NULL */
+	const char *credentials; /* "user:password" for every host; or NULL */
+	unsigned retries;	 /* of a request; 0 means the default, 5 */
+	unsigned parallel;	 /* blobs at a time; 0 means the default, 4 */
+	struct cancel *cancel;	 /* or NULL */
 	struct registry_events events;
 };
 

@@ -44,7 +44,8 @@ static void short_names_get_docker_hubs_defaults(void **state)
 	assert_full("alpine", "docker.io/library/alpine:latest");
 	assert_full("u/app:1", "docker.io/u/app:1");
 	assert_full("docker.io/alpine", "docker.io/library/alpine:latest");
-	assert_full("index.docker.io/alpine", "docker.io/library/alpine:latest");
+	assert_full("index.docker.io/alpine",
+		    "docker.io/library/alpine:latest");
 	assert_full("foo/bar/baz", "docker.io/foo/bar/baz:latest");
 	assert_full("localhost:5000", "docker.io/library/localhost:5000");
 }
@@ -58,7 +59,8 @@ static void hosts_are_told_from_paths(void **state)
 	assert_full("REG/a", "REG/a:latest");
 	assert_full("[::1]:5000/a", "[::1]:5000/a:latest");
 	assert_full("[::1]/a:t", "[::1]/a:t");
-	assert_full("127.0.0.1:5000/a__b/c--d.e_f", "127.0.0.1:5000/a__b/c--d.e_f:latest");
+	assert_full("127.0.0.1:5000/a__b/c--d.e_f",
+		    "127.0.0.1:5000/a__b/c--d.e_f:latest");
 }
 
 static void a_digest_decides_and_replaces_the_default_tag(void **state)
