@@ -1,0 +1,102 @@
+#!/usr/bin/env bats
+# The command line's own promises: parse, debug, info, version, help.
+
+load lib
+setup_file() { file_begin; }
+teardown_file() { file_end; }
+setup() { test_begin; }
+teardown() { test_end; }
+
+same_json() { # GOT WANTED
+    python3 -c 'import json, sys
+got, wanted = (json.loads(text) for text in sys.argv[1:])
+if got != wanted:
+    sys.exit("is: %s\nnot: %s" % (json.dumps(got), json.dumps(wanted)))' "$1" "$2"
+}
+
+@test "parse prints the documented shape" {
+    printf '# syntax=docker/dockerfile:1\nFROM scratch AS a\nRUN --mount=type=cache,target=/c \\\n  make\n' >Dockerfile
+    run --separate-stderr shale parse --json Dockerfile
+    equal "$status" 0
+    same_json "$output" '{"directives": {"syntax": "docker/dockerfile:1"}, "instructions": [
+        {"name": "FROM", "flags": [], "args": ["scratch", "AS", "a"], "json": false, "lines": [2, 2], "heredocs": []},
+        {"name": "RUN", "flags": ["--mount=type=cache,target=/c"], "args": ["make"], "json": false, "lines": [3, 4], "heredocs": []}]}'
+}
+
+@test "parse shows heredocs raw and triggers nested" {
+    printf 'FROM scratch\nCOPY <<-"EOF" /x\n\thello $x\nEOF\nONBUILD RUN ["a", "b"]\n' >Dockerfile
+    run --separate-stderr shale parse --json Dockerfile
+    equal "$status" 0
+    python3 -c 'import json, sys
+copy, trigger = json.loads(sys.argv[1])["instructions"][1:]
+assert copy["heredocs"] == [{"name": "EOF", "content": "\thello $x\n", "expand": False, "chomp": True, "fd": 0}], copy
+assert trigger["sub"]["name"] == "RUN" and trigger["sub"]["args"] == ["a", "b"] and trigger["sub"]["json"], trigger' "$output"
+}
+
+@test "parse errors name file and line and exit with 1" {
+    printf 'FROM scratch\nNONSENSE\n' >Dockerfile
+    run --separate-stderr shale parse --json Dockerfile
+    equal "$status" 1
+    [[ $stderr == *Dockerfile:2:* ]]
+    equal "$output" ""
+    printf 'RUN true\n' >Dockerfile
+    succeeds shale parse --json Dockerfile
+    fails 1 shale parse --json --strict Dockerfile
+    says Dockerfile:1:
+}
+
+@test "debug expand expands a word" {
+    expand() { printf '%s' "$1" | shale debug expand; }
+    same_json "$(expand '{"word": "${a:-x y} $b", "env": {"b": "1 2"}, "escape": "\\"}')" \
+        '{"word": "x y 1 2", "words": ["x", "y", "1", "2"]}'
+    same_json "$(expand '{"word": "\"$b c\"", "env": {"b": "1 2"}, "escape": "\\"}')" \
+        '{"word": "1 2 c", "words": ["1 2 c"]}'
+    run expand '{"word": "${a:?must}", "env": {}, "escape": "\\"}'
+    equal "$status" 1
+}
+
+@test "debug ignore matches and debug ignorefile cleans" {
+    same_json "$(printf '{"patterns": ["*.log", "!keep.log", "dir"], "paths": ["a.log", "keep.log", "dir/x", "b"]}' | shale debug ignore)" \
+        '{"excluded": [true, false, true, false]}'
+    run bash -c 'echo "{\"patterns\": [\"[a\"], \"paths\": [\"x\"]}" | "$SHALE" debug ignore'
+    equal "$status" 1
+    printf '# comment\n\n  ./a/../b  \n!c/\n/d\n' >f
+    same_json "$(shale debug ignorefile f)" '["b", "!c", "d"]'
+}
+
+@test "version, info and help answer on stdout" {
+    run --separate-stderr shale version
+    equal "$status" 0
+    [[ $output =~ [0-9]+\.[0-9]+\.[0-9]+ ]]
+    run --separate-stderr shale info
+    equal "$status" 0
+    says namespaces
+    run --separate-stderr shale --help
+    equal "$status" 0
+    says build push pull images
+    local command
+    for command in build push pull images tag rmi inspect history save load info parse version; do
+        run --separate-stderr shale "$command" --help
+        equal "$status" 0
+        [ -n "$output" ]
+    done
+}
+
+@test "a closed stdout is an error and not a crash" {
+    succeeds shale version
+    run bash -c '"$SHALE" version >/dev/full'
+    [ "$status" != 0 ]
+    [ "$status" -lt 99 ]
+}
+
+@test "a terminal gets live progress, a pipe gets lines" {
+    dockerfile <<'END'
+FROM @BASE@/busybox:static
+RUN echo from-the-step; sleep 0.3
+END
+    run bash -c '"$SHALE" build . 2>&1 | cat'
+    says "RUN echo from-the-step" "from-the-step" DONE
+    says_not $'\e['
+    run script -qec "$SHALE build --no-cache ." /dev/null
+    says "RUN echo from-the-step" $'\e['
+}

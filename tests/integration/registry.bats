@@ -1,0 +1,235 @@
+#!/usr/bin/env bats
+# Push and pull against real registries: plain, basic, token, TLS.
+
+load lib
+setup_file() { file_begin; }
+teardown_file() { file_end; }
+setup() {
+    test_begin
+    dockerfile <<'END'
+FROM @BASE@/busybox:static
+RUN echo hello > /hello
+CMD ["cat", "/hello"]
+END
+}
+teardown() { test_end; }
+
+# Write the credentials of the test registries, or wrong ones, for HOST.
+login() { # HOST [PASSWORD]
+    mkdir -p "$HOME/.docker"
+    printf '{"auths": {"%s": {"auth": "%s"}}}' "$1" "$(printf 'ci:%s' "${2:-s3cret}" | base64)" \
+        >"$HOME/.docker/config.json"
+}
+
+# What a registry holds must be what the store calls the image.
+arrived() { # REFERENCE [SKOPEO OPTION..]
+    local reference=$1
+    shift
+    succeeds skopeo copy -q --src-tls-verify=false "$@" "docker://$reference" "oci:$T/arrived:image"
+    python3 "$here/layout.py" verify "$T/arrived"
+    equal "$(python3 "$here/layout.py" manifest "$T/arrived" config.digest)" "\"$(shale images -q "$reference")\""
+}
+
+@test "push and pull through a plain registry keep the image" {
+    registry_start "$T/registry"
+    succeeds shale build -t "$REGISTRY/team/app:1" .
+    succeeds shale push "$REGISTRY/team/app:1"
+    arrived "$REGISTRY/team/app:1"
+    succeeds shale --root "$T/store2" pull "$REGISTRY/team/app:1"
+    equal "$(shale --root "$T/store2" images -q "$REGISTRY/team/app:1")" \
+        "$(shale images -q "$REGISTRY/team/app:1")"
+}
+
+@test "build --push pushes under every name" {
+    registry_start "$T/registry"
+    succeeds shale build --push -t "$REGISTRY/a:1" -t "$REGISTRY/b:2" .
+    arrived "$REGISTRY/a:1"
+    rm -r "$T/arrived"
+    arrived "$REGISTRY/b:2"
+}
+
+@test "a pushed image can be a base, by tag and by digest" {
+    registry_start "$T/registry"
+    succeeds shale build -t "$REGISTRY/base:1" --push .
+    local digest
+    digest=$(skopeo inspect --tls-verify=false --format '{{.Digest}}' "docker://$REGISTRY/base:1")
+    printf 'FROM %s/base@%s\nRUN cat /hello > /again\n' "$REGISTRY" "$digest" >Dockerfile
+    succeeds shale --root "$T/store2" build -o "type=local,dest=$T/out" .
+    equal "$(cat "$T/out/again")" hello
+}
+
+@test "a second push of the same image uploads nothing" {
+    registry_start "$T/registry"
+    local upstream=$REGISTRY port
+    port=$(free_port)
+    started "$T/proxy.log" "$here/fault-proxy.py" "$port" "$upstream" "$T/requests" none
+    await_server "http://127.0.0.1:$port/v2/" "$T/proxy.log"
+    succeeds shale build -t "127.0.0.1:$port/app:1" .
+    succeeds shale push "127.0.0.1:$port/app:1"
+    grep -q "^POST .*/blobs/uploads/" "$T/requests"
+    : >"$T/requests"
+    succeeds shale push "127.0.0.1:$port/app:1"
+    refute grep -E "^(POST|PATCH) " "$T/requests"
+}
+
+@test "a base that is only named moves no layers into the store" {
+    local port
+    port=$(free_port)
+    started "$T/proxy.log" "$here/fault-proxy.py" "$port" "$BASE" "$T/requests" none
+    await_server "http://127.0.0.1:$port/v2/" "$T/proxy.log"
+    printf 'FROM 127.0.0.1:%s/busybox:static\nLABEL a=b\n' "$port" >Dockerfile
+    succeeds shale build -t meta .
+    refute grep -E "^GET .*/blobs/sha256:.*layer" "$T/requests"
+    # Manifest and config only: one blob.
+    equal "$(grep -c '^GET .*/blobs/sha256:' "$T/requests")" 1
+}
+
+@test "docker manifests, zstd layers and indexes can be pulled" {
+    registry_start "$T/registry"
+    succeeds skopeo copy -q --src-tls-verify=false --dest-tls-verify=false --format v2s2 \
+        "docker://$BASE/busybox:static" "docker://$REGISTRY/schema2:1"
+    local image
+    for image in "$REGISTRY/schema2:1" "$BASE/busybox:zstd"; do
+        printf 'FROM %s\nRUN echo %s > /seen\n' "$image" "$image" >Dockerfile
+        succeeds shale build -o "type=local,dest=$T/out" .
+        equal "$(cat "$T/out/seen")" "$image"
+    done
+}
+
+@test "an index yields the image of this platform" {
+    registry_start "$T/registry"
+    succeeds skopeo copy -q --src-tls-verify=false --dest-tls-verify=false \
+        "docker://$BASE/busybox:static" "docker://$REGISTRY/multi:one"
+    python3 - "$REGISTRY" <<'END'
+import json, subprocess, sys, urllib.request
+base = "http://%s/v2/multi/manifests/" % sys.argv[1]
+kind = "application/vnd.oci.image.manifest.v1+json"
+get = urllib.request.Request(base + "one", headers={"Accept": kind})
+with urllib.request.urlopen(get) as reply:
+    digest, size = reply.headers["Docker-Content-Digest"], len(reply.read())
+here = subprocess.check_output(["dpkg", "--print-architecture"], text=True).strip()
+def entry(architecture, digest):
+    return {"mediaType": kind, "digest": digest, "size": size,
+            "platform": {"os": "linux", "architecture": architecture}}
+kind_index = "application/vnd.oci.image.index.v1+json"
+# The registry wants to know what an index names, so the foreign one is the same.
+index = {"schemaVersion": 2, "mediaType": kind_index,
+         "manifests": [entry("s390x", digest), entry(here, digest)]}
+put = urllib.request.Request(base + "index", json.dumps(index).encode(), {"Content-Type": kind_index}, method="PUT")
+urllib.request.urlopen(put)
+END
+    printf 'FROM %s/multi:index\nRUN true\n' "$REGISTRY" >Dockerfile
+    succeeds shale build .
+    printf 'FROM --platform=linux/riscv64 %s/multi:index\nCOPY Dockerfile /\n' "$REGISTRY" >Dockerfile
+    fails 1 shale build .
+    says riscv64 "Dockerfile:1"
+}
+
+@test "zstd and uncompressed layers can be pushed" {
+    registry_start "$T/registry"
+    succeeds shale build -t "$REGISTRY/z:1" -o "type=registry,compression=zstd" .
+    arrived "$REGISTRY/z:1"
+}
+
+@test "basic authentication works with a config file, and only with the right password" {
+    registry_start "$T/registry" htpasswd
+    succeeds shale build -t "$REGISTRY/app:1" .
+    fails 1 shale push "$REGISTRY/app:1"
+    says "$REGISTRY"
+    login "$REGISTRY" wrong
+    fails 1 shale push "$REGISTRY/app:1"
+    says "$REGISTRY"
+    says_not wrong
+    login "$REGISTRY"
+    succeeds shale push "$REGISTRY/app:1"
+    arrived "$REGISTRY/app:1" --src-creds ci:s3cret
+    succeeds shale --root "$T/store2" pull "$REGISTRY/app:1"
+    rm -r "$HOME/.docker"
+    fails 1 shale --root "$T/store3" pull "$REGISTRY/app:1"
+}
+
+@test "DOCKER_CONFIG and REGISTRY_AUTH_FILE are read" {
+    registry_start "$T/registry" htpasswd
+    login "$REGISTRY"
+    mv "$HOME/.docker" "$T/elsewhere"
+    succeeds shale build -t "$REGISTRY/app:1" .
+    fails 1 shale push "$REGISTRY/app:1"
+    DOCKER_CONFIG=$T/elsewhere succeeds shale push "$REGISTRY/app:1"
+    REGISTRY_AUTH_FILE=$T/elsewhere/config.json succeeds shale push "$REGISTRY/app:1"
+}
+
+token_registry() {
+    local port
+    port=$(free_port)
+    tls_make "$T/tls" 127.0.0.1
+    started "$T/token.log" "$here/token-server.py" "$port" "$T/tls/ca.key" "$T/tls/ca.crt" "$T/tokens"
+    await_server "http://127.0.0.1:$port/token" "$T/token.log"
+    : >"$T/tokens"
+    registry_start "$T/registry" "token=http://127.0.0.1:$port/token,$T/tls/ca.crt"
+}
+
+@test "bearer tokens are fetched for what is asked, with credentials for a push" {
+    token_registry
+    succeeds shale build -t "$REGISTRY/app:1" .
+    fails 1 shale push "$REGISTRY/app:1"
+    login "$REGISTRY"
+    succeeds shale push "$REGISTRY/app:1"
+    grep -E '(GET|POST) ci repository:app:(pull,push|push,pull)' "$T/tokens"
+    arrived "$REGISTRY/app:1" --src-creds ci:s3cret
+}
+
+@test "bearer tokens are fetched without credentials for a public pull" {
+    token_registry
+    succeeds skopeo copy -q --src-tls-verify=false --dest-tls-verify=false --dest-creds ci:s3cret \
+        "docker://$BASE/busybox:static" "docker://$REGISTRY/public:1"
+    : >"$T/tokens"
+    succeeds shale pull "$REGISTRY/public:1"
+    grep -E '^GET - repository:public:pull$' "$T/tokens"
+}
+
+@test "wrong credentials at the token server are an error that says so" {
+    token_registry
+    login "$REGISTRY" wrong
+    succeeds shale build -t "$REGISTRY/app:1" .
+    fails 1 shale push "$REGISTRY/app:1"
+    says "incorrect username or password"
+    says_not wrong-password
+}
+
+@test "HTTPS on loopback works without a known authority" {
+    tls_make "$T/tls" 127.0.0.1
+    registry_start "$T/registry" "tls=$T/tls"
+    succeeds shale build -t "$REGISTRY/app:1" --push .
+    arrived "$REGISTRY/app:1"
+}
+
+# An address of this machine that is not loopback; root makes one if need be.
+other_address() {
+    local address
+    address=$(hostname -I 2>/dev/null | tr ' ' '\n' | grep -m 1 -F .) && echo "$address" && return
+    [ "$(id -u)" = 0 ] || return 1
+    ip address add 192.0.2.17/32 dev lo && echo 192.0.2.17
+}
+
+@test "HTTPS elsewhere is verified: a private authority has to be named" {
+    local address
+    address=$(other_address) || skip "no address but loopback"
+    tls_make "$T/tls" "$address"
+    registry_start "$T/registry" "address=$address" "tls=$T/tls"
+    succeeds shale build -t "$REGISTRY/app:1" .
+    fails 1 shale push "$REGISTRY/app:1"
+    says certificate
+    SSL_CERT_FILE=$T/tls/ca.crt succeeds shale push "$REGISTRY/app:1"
+    arrived "$REGISTRY/app:1"
+    [ "$address" != 192.0.2.17 ] || ip address del 192.0.2.17/32 dev lo
+}
+
+@test "plain HTTP elsewhere is refused unless it is allowed" {
+    local address
+    address=$(other_address) || skip "no address but loopback"
+    registry_start "$T/registry" "address=$address"
+    succeeds shale build -t "$REGISTRY/app:1" .
+    fails 1 shale push "$REGISTRY/app:1"
+    succeeds shale push --insecure "$REGISTRY/app:1"
+    [ "$address" != 192.0.2.17 ] || ip address del 192.0.2.17/32 dev lo
+}

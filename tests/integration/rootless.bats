@@ -1,0 +1,89 @@
+#!/usr/bin/env bats
+# The same as a normal user with subordinate ids.
+
+load lib
+setup_file() { file_begin; }
+teardown_file() { file_end; }
+setup() {
+    test_begin
+    user_begin
+    cd "$USER_HOME/context"
+}
+teardown() { test_end; }
+
+context_done() {
+    [ "$(id -u)" != 0 ] || chown -R "$TEST_USER:" "$USER_HOME/context"
+}
+
+@test "a user builds what root builds, with the same owners" {
+    echo data >file
+    dockerfile <<'END'
+FROM @BASE@/busybox:static AS make
+RUN adduser -D -u 1234 someone && mkdir /home/x && chown 1234:50 /home/x && touch /root-owned
+COPY --chown=77:88 file /copied
+RUN id -u > /uid && su someone -c 'id -u' >> /uid
+FROM scratch
+COPY --from=make /home/x /x
+COPY --from=make /copied /uid /root-owned /
+END
+    context_done
+    succeeds as_user shale build -o "type=oci,tar=false,dest=$USER_HOME/image" .
+    run python3 "$here/layout.py" modes "$USER_HOME/image" 0
+    says "5 0755 1234:50 0 x"
+    run python3 "$here/layout.py" modes "$USER_HOME/image" 1
+    says "77:88 5 copied" "0:0 7 uid" "0:0 0 root-owned"
+    python3 "$here/layout.py" verify "$USER_HOME/image"
+    if [ "$(id -u)" = 0 ]; then
+        local layer
+        build_layout "$T/image" .
+        for layer in 0 1; do
+            equal "$(python3 "$here/layout.py" modes "$USER_HOME/image" "$layer")" \
+                "$(python3 "$here/layout.py" modes "$T/image" "$layer")" "layer $layer"
+        done
+    fi
+}
+
+@test "RUN true of a user is an empty layer, and nothing is left" {
+    dockerfile <<'END'
+FROM @BASE@/busybox:static
+RUN true
+END
+    context_done
+    succeeds as_user shale build -o "type=oci,tar=false,dest=$USER_HOME/image" .
+    equal "$(layer_names "$USER_HOME/image" -1)" ""
+    equal "$(ls -A "$USER_HOME/store/tmp")" ""
+}
+
+@test "a user's build is cached, pushed and pulled" {
+    dockerfile <<'END'
+FROM @BASE@/busybox:static
+RUN echo hello > /hello && chown 5:6 /hello
+END
+    context_done
+    registry_start "$T/registry"
+    succeeds as_user shale build --progress=plain -t "$REGISTRY/app:1" .
+    equal "$(steps_run)" "RUN echo hello > /hello && chown 5:6 /hello"
+    succeeds as_user shale build --progress=plain -t "$REGISTRY/app:1" --push .
+    equal "$(steps_run)" ""
+    succeeds skopeo copy -q --src-tls-verify=false "docker://$REGISTRY/app:1" "oci:$T/arrived:image"
+    python3 "$here/layout.py" verify "$T/arrived"
+    run python3 "$here/layout.py" modes "$T/arrived" -1
+    says "5:6 6 hello"
+}
+
+@test "a user's RUN cannot see or reach what the user may not" {
+    dockerfile <<'END'
+FROM @BASE@/busybox:static
+RUN test ! -e /etc/shadow && test ! -e /var/tmp && test "$(id -u)" = 0
+RUN ! mknod /dev/sda b 8 0 2>/dev/null; ! mount -t tmpfs none /tmp 2>/dev/null
+RUN grep CapEff /proc/self/status > /caps
+END
+    context_done
+    succeeds as_user shale build -o "type=local,dest=$USER_HOME/out" .
+    equal "$(awk '{ print $2 }' "$USER_HOME/out/caps")" 00000000a80425fb "capabilities in a RUN"
+}
+
+@test "info says what works for a user" {
+    succeeds as_user shale info
+    says namespaces
+}
