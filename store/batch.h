@@ -12,6 +12,7 @@
 
 #include <stddef.h>
 
+#include "store/base/buf.h"
 #include "store/base/cleanup.h"
 #include "store/base/error.h"
 #include "store/store.h"
@@ -55,11 +56,31 @@ int batch_add_record(struct batch *b, const char *dest, const void *data,
 /*
  * Where the object that will be `dest` is now: its path relative to the
  * store's root, inside tmp/ before publication. The caller frees; NULL
- * without an error when the batch knows no such object.
+ * without an error when the batch has no such object pending. The path stays
+ * usable until the batch is freed: publication leaves a link behind.
  */
 char *batch_object_path(struct batch *b, const char *dest);
 
-/* Make everything added so far durable and visible. */
+/*
+ * Open the object or file `dest` (relative to the store's root) with open(2)
+ * `flags`, wherever it is: published, or pending in `b` (may be NULL). There
+ * is no moment of publication at which this finds neither. ERROR_NOT_FOUND
+ * when there is none.
+ */
+int batch_open_object(struct store *s, struct batch *b, const char *dest,
+		      int flags, struct error *err);
+
+/*
+ * Append the record `dest` of at most `max` bytes to `ret`: the one pending
+ * in `b` (may be NULL), else the published one. ERROR_NOT_FOUND.
+ */
+int batch_read_record(struct store *s, struct batch *b, const char *dest,
+		      size_t max, struct buf *ret, struct error *err);
+
+/*
+ * Make everything added so far durable and visible. After a failure what was
+ * not published yet is still pending, and usable as before.
+ */
 int batch_publish(struct batch *b, struct error *err);
 
 #endif

@@ -9,6 +9,7 @@
  *   mounts/<id>/             contents of RUN --mount=type=cache
  *   files/<context>          remembered file digests (file_digests.h)
  *   tmp/<id>/                work in progress, locked by its owner (batch.h)
+ *   lock                     held shared by whoever adds, see store_lock()
  *   version                  format of all this
  *
  * Any number of processes may share a store. Nothing is visible before it is
@@ -20,6 +21,7 @@
 
 #include <stdint.h>
 
+#include "store/base/cancel.h"
 #include "store/base/cleanup.h"
 #include "store/base/error.h"
 #include "store/stream.h"
@@ -31,7 +33,8 @@ struct descriptor;
  * Open the store at `root`, making it (mode 0700) when absent. NULL means
  * SHALE_ROOT, else /var/lib/shale for root of the initial user namespace,
  * else $XDG_DATA_HOME/shale, else ~/.local/share/shale. Sweeps what dead
- * processes left in tmp/. A store of a newer format is ERROR_REFUSED.
+ * processes left in tmp/. A store of a newer format is ERROR_REFUSED, and so
+ * is a directory that holds something else.
  */
 int store_open(const char *root, struct store **ret, struct error *err);
 void store_close(struct store *s);
@@ -62,5 +65,13 @@ struct store_fetcher {
 /* Before the first use of a remote layer; `f` is borrowed. */
 void store_set_fetcher(struct store *s, const struct store_fetcher *f);
 const struct store_fetcher *store_get_fetcher(const struct store *s);
+
+/*
+ * Keep others from collecting garbage (shared: every batch does so while it
+ * lives), or from adding anything (exclusive: the collector, gc.h). Returns
+ * a descriptor to close, which ends it; waits until `cancel` (may be NULL).
+ */
+int store_lock(struct store *s, bool exclusive, const struct cancel *cancel,
+	       struct error *err);
 
 #endif
