@@ -27,8 +27,8 @@ enum source_kind {
 	SOURCE_SCRATCH, /* the empty root */
 	SOURCE_STAGE,
 	SOURCE_IMAGE,
-	SOURCE_CONTEXT, /* a directory; "" is the main build context */
-	SOURCE_HEREDOCS, /* COPY or ADD with nothing but heredocs */
+	SOURCE_CONTEXT,	 /* a directory; "" is the main build context */
+	SOURCE_HEREDOCS, /* COPY or ADD with nothing but heredocs or URLs */
 };
 
 struct source {
@@ -52,9 +52,13 @@ struct inline_file {
 	size_t len;
 };
 
+/*
+ * Defaults are filled in: `target` is absolute and cleaned (NULL only for a
+ * secret that goes to a variable), `id` is set for cache, secret and ssh.
+ */
 struct run_mount {
 	struct mount_spec spec; /* expanded; see parser/mount.h */
-	struct source from;	/* bind and cache */
+	struct source from;	/* bind and cache; else scratch */
 };
 
 struct run_args {
@@ -76,15 +80,19 @@ struct copy_args {
 	struct strv sources; /* as written, after expansion */
 	struct inline_file *files;
 	size_t n_files;
-	char *dest;	/* absolute, uncleaned: a trailing slash means a dir */
-	char *chown;	/* NULL when not given */
-	char *chmod;	/* NULL when not given */
+	/*
+	 * Absolute, uncleaned: a trailing slash or "/." means a directory.
+	 * With several sources and neither, it must be one already.
+	 */
+	char *dest;
+	char *chown; /* NULL when not given */
+	char *chmod; /* NULL when not given */
 	struct strv excludes;
 	bool link;
 	bool parents;
-	bool keep_git_dir;	   /* ADD */
+	bool keep_git_dir;				       /* ADD */
 	enum { UNPACK_DEFAULT, UNPACK_YES, UNPACK_NO } unpack; /* ADD */
-	char *checksum;		   /* ADD; NULL when not given */
+	char *checksum; /* ADD; NULL when not given */
 };
 
 struct workdir_args {
@@ -94,12 +102,12 @@ struct workdir_args {
 
 struct step {
 	enum step_kind kind;
-	size_t id;	      /* index in plan->steps; inputs have smaller */
+	size_t id; /* index in plan->steps; inputs have smaller */
 	struct stage *stage;
-	struct step *parent;  /* whose root this one changes; NULL: `base` */
-	struct source base;   /* scratch or image, when there is no parent */
-	int first_line, last_line; /* 0 for triggers of a base image */
-	char *label;	      /* "[build 2/3] RUN make" */
+	struct step *parent; /* whose root this one changes; NULL: `base` */
+	struct source base;  /* scratch or image, when there is no parent */
+	int first_line, last_line; /* for triggers: of the FROM */
+	char *label;		   /* "[build 2/3] RUN make" */
 	bool no_cache;
 	union {
 		struct run_args run;
@@ -109,19 +117,20 @@ struct step {
 };
 
 struct history_item {
-	char *created_by;
+	char *created_by;	 /* NULL: a layer that no instruction made */
 	const struct step *step; /* NULL: no layer */
 };
 
 struct stage {
-	size_t index;  /* among the FROM lines */
-	char *name;    /* lower case; NULL when unnamed */
-	bool needed;   /* reachable from the target; else nothing is planned */
+	size_t index; /* among the FROM lines */
+	char *name;   /* lower case; NULL when unnamed */
+	bool needed;  /* reachable from the target; else nothing is planned */
 	struct source base;
+	char *base_label; /* "[build 1/3] FROM debian:12"; NULL: no image */
 	struct platform platform;
 	struct step *last; /* NULL: the base's root is the result */
-	json_t *config;	   /* final image config without history entries of
-			      this stage and without rootfs */
+	json_t *config;	   /* final image config without rootfs; `history`
+			      and `created` are still the base image's */
 	struct history_item *history; /* of this stage and the stages it
 					 stands on, not of the base image */
 	size_t n_history;
@@ -148,18 +157,23 @@ struct named_context {
 };
 
 struct plan_options {
-	const char *target;	       /* NULL: the last stage */
-	struct strv build_args;	       /* NAME=value */
-	struct strv labels;	       /* NAME=value, added to the result */
-	struct strv proxies;	       /* NAME=value from the environment */
-	struct platform platform;      /* wanted */
+	const char *target;	  /* NULL: the last stage */
+	struct strv build_args;	  /* NAME=value */
+	struct strv labels;	  /* NAME=value, added to the result */
+	struct strv proxies;	  /* NAME=value from the environment */
+	struct platform platform; /* wanted */
+	bool platform_given;	  /* by the user: the result says so */
+	bool many_platforms;	  /* labels name the platform */
 	struct platform host;
 	bool no_cache;
-	struct strv no_cache_stages;   /* --no-cache-filter */
+	struct strv no_cache_stages; /* --no-cache-filter */
 	const struct named_context *contexts;
 	size_t n_contexts;
 
-	/* Fetch manifest and config of a base image; layers stay remote. */
+	/*
+	 * Fetch manifest and config of a base image; layers stay remote. Called
+	 * from several threads, once for each name and platform.
+	 */
 	int (*resolve)(void *ctx, const char *ref,
 		       const struct platform *platform, struct image **ret,
 		       struct error *err);
@@ -176,6 +190,15 @@ int plan_new(const struct dockerfile *df, const struct plan_options *options,
 void plan_free(struct plan *p);
 DEFINE_CLEANUP(struct plan *, plan_free);
 
+/* What an ADD source is, by its text alone. */
+enum source_form {
+	SOURCE_FORM_LOCAL,
+	SOURCE_FORM_HTTP,
+	SOURCE_FORM_GIT,
+};
+
+enum source_form source_form(const char *source);
+
 /* What running a step gave. */
 struct step_result {
 	struct layer *layer;
@@ -185,7 +208,8 @@ struct step_result {
 /*
  * Assemble the image of a stage: base layers, the layers of its steps in
  * order, config with history, times clamped to the epoch. `results` is
- * indexed by step id. Not saved yet.
+ * indexed by step id. Not saved yet. The same results give the same image:
+ * times come from them and from the base only.
  */
 int plan_image(const struct plan *p, const struct stage *stage,
 	       const struct step_result *results, struct image **ret,
