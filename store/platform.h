@@ -19,6 +19,9 @@ struct platform {
  */
 int platform_parse(const char *text, struct platform *ret, struct error *err);
 
+/* Bring what a document says to the same form. */
+void platform_normalize(struct platform *p);
+
 /* The machine's own. */
 struct platform platform_host(void);
 
