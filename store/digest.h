@@ -26,10 +26,13 @@ bool digest_is_set(const struct digest *d);
 /* The 64 digits after the colon. */
 const char *digest_hex(const struct digest *d);
 
-/* Digest of a block of memory. */
+/* Digest of a block of memory; unset should memory run out. */
 void digest_bytes(const void *data, size_t len, struct digest *ret);
 
-/* Incremental hashing. */
+/*
+ * Incremental hashing. Should memory run out inside, the digest that comes out
+ * is an unset one, which equals no announced digest.
+ */
 struct hash;
 
 int hash_new(struct hash **ret, struct error *err);

@@ -18,6 +18,11 @@ struct stream {
 	/* Up to `len` bytes; 0 at the end, -1 on error. */
 	ssize_t (*read)(struct stream *s, void *data, size_t len,
 			struct error *err);
+	/*
+	 * Move over zeros that need not be read: `*len` is how many there were
+	 * at the current position. NULL: the stream knows no holes.
+	 */
+	int (*hole)(struct stream *s, uint64_t *len, struct error *err);
 	void (*free)(struct stream *s);
 };
 
@@ -29,13 +34,21 @@ ssize_t stream_read(struct stream *s, void *data, size_t len,
 ssize_t stream_read_full(struct stream *s, void *data, size_t len,
 			 struct error *err);
 
+/*
+ * Move over a hole at the current position, `*len` bytes of zeros (0: none
+ * here). Who stores sparse files asks before each read; who does not ask
+ * reads the zeros.
+ */
+int stream_skip_hole(struct stream *s, uint64_t *len, struct error *err);
+
 /* Accepts NULL; wrapping streams free what they wrap. */
 void stream_free(struct stream *s);
 DEFINE_CLEANUP(struct stream *, stream_free);
 
 /*
- * `len` bytes of `fd` from `offset` by pread; UINT64_MAX: to the end. Takes
- * `fd` when `take_fd`.
+ * `len` bytes of `fd` from `offset` by pread; UINT64_MAX: to the end. A file
+ * that ends before a given `len` is ERROR_INTEGRITY. Takes `fd` when `take_fd`
+ * (also on failure).
  */
 int stream_from_fd(int fd, bool take_fd, off_t offset, uint64_t len,
 		   struct stream **ret, struct error *err);
@@ -57,7 +70,16 @@ int stream_verify(struct stream *inner, int64_t size,
 		  const struct digest *expected, struct stream **ret,
 		  struct error *err);
 
-/* Fail with ERROR_REFUSED after `max` bytes. Takes `inner`. */
+/*
+ * Hash what is read. The result covers the bytes read so far: the whole
+ * stream once its end was seen. Takes `inner` (also on failure).
+ */
+int stream_hash(struct stream *inner, struct stream **ret, struct error *err);
+void stream_hash_result(const struct stream *hash, struct digest *digest,
+			uint64_t *size_bytes);
+
+/* Fail with ERROR_REFUSED after `max` bytes; `what` (copied) names it. Takes
+ * `inner`. */
 int stream_limit(struct stream *inner, uint64_t max, const char *what,
 		 struct stream **ret, struct error *err);
 
@@ -76,8 +98,7 @@ struct sink {
 	void (*free)(struct sink *s);
 };
 
-int sink_write(struct sink *s, const void *data, size_t len,
-	       struct error *err);
+int sink_write(struct sink *s, const void *data, size_t len, struct error *err);
 int sink_finish(struct sink *s, struct error *err);
 void sink_free(struct sink *s);
 DEFINE_CLEANUP(struct sink *, sink_free);

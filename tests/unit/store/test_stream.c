@@ -1,0 +1,196 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "store/base/io.h"
+#include "store/stream.h"
+
+static const char text[] = "the quick brown fox";
+#define TEXT_LEN (sizeof(text) - 1)
+
+static struct stream *text_stream(void)
+{
+	struct error err = ERROR_INIT;
+	struct stream *s = NULL;
+
+	assert_int_equal(stream_from_memory(text, TEXT_LEN, &s, &err), 0);
+	return s;
+}
+
+/* Read everything; -1 when the stream fails. */
+static ssize_t drain(struct stream *s, struct error *err)
+{
+	char data[7];
+	ssize_t n, all = 0;
+
+	while ((n = stream_read(s, data, sizeof(data), err)) > 0)
+		all += n;
+	return n < 0 ? -1 : all;
+}
+
+static int file_with_text(void)
+{
+	int fd = memfd_create("text", MFD_CLOEXEC);
+
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, text, TEXT_LEN), TEXT_LEN);
+	return fd;
+}
+
+static void a_window_of_a_file_is_read(void **state)
+{
+	AUTO(stream_free) struct stream *s = NULL;
+	struct error err = ERROR_INIT;
+	char data[32];
+
+	(void)state;
+	assert_int_equal(stream_from_fd(file_with_text(), true, 4, 5, &s, &err),
+			 0);
+	assert_int_equal(stream_read_full(s, data, sizeof(data), &err), 5);
+	assert_memory_equal(data, "quick", 5);
+}
+
+static void a_file_that_ends_early_fails(void **state)
+{
+	AUTO(stream_free) struct stream *s = NULL;
+	struct error err = ERROR_INIT;
+
+	(void)state;
+	assert_int_equal(stream_from_fd(file_with_text(), true, 0, TEXT_LEN + 1,
+					&s, &err),
+			 0);
+	assert_int_equal(drain(s, &err), -1);
+	assert_int_equal(err.kind, ERROR_INTEGRITY);
+}
+
+static void verification_accepts_what_was_announced(void **state)
+{
+	AUTO(stream_free) struct stream *s = NULL;
+	struct error err = ERROR_INIT;
+	struct digest d;
+
+	(void)state;
+	digest_bytes(text, TEXT_LEN, &d);
+	assert_int_equal(stream_verify(text_stream(), TEXT_LEN, &d, &s, &err),
+			 0);
+	assert_int_equal(drain(s, &err), TEXT_LEN);
+}
+
+static void verification_fails_for_other_bytes(void **state)
+{
+	struct error err = ERROR_INIT;
+	struct digest d;
+	int64_t size;
+
+	(void)state;
+	digest_bytes("x", 1, &d);
+	for (size = (int64_t)TEXT_LEN - 1; size <= (int64_t)TEXT_LEN + 1;
+	     size++) {
+		AUTO(stream_free) struct stream *s = NULL;
+
+		assert_int_equal(
+			stream_verify(text_stream(), size, &d, &s, &err), 0);
+		assert_int_equal(drain(s, &err), -1);
+		assert_int_equal(err.kind, ERROR_INTEGRITY);
+	}
+}
+
+static void a_limit_refuses_more(void **state)
+{
+	AUTO(stream_free) struct stream *enough = NULL;
+	AUTO(stream_free) struct stream *small = NULL;
+	struct error err = ERROR_INIT;
+
+	(void)state;
+	assert_int_equal(
+		stream_limit(text_stream(), TEXT_LEN, "text", &enough, &err),
+		0);
+	assert_int_equal(drain(enough, &err), TEXT_LEN);
+	assert_int_equal(
+		stream_limit(text_stream(), TEXT_LEN - 1, "text", &small, &err),
+		0);
+	assert_int_equal(drain(small, &err), -1);
+	assert_int_equal(err.kind, ERROR_REFUSED);
+}
+
+static void what_was_unread_comes_first(void **state)
+{
+	AUTO(stream_free) struct stream *s = NULL;
+	struct stream *inner = text_stream();
+	struct error err = ERROR_INIT;
+	char data[32];
+
+	(void)state;
+	assert_int_equal(stream_read_full(inner, data, 4, &err), 4);
+	assert_int_equal(stream_unread(inner, data, 4, &s, &err), 0);
+	assert_int_equal(stream_read_full(s, data, sizeof(data), &err),
+			 TEXT_LEN);
+	assert_memory_equal(data, text, TEXT_LEN);
+}
+
+static void a_tee_feeds_both_and_hashes_agree(void **state)
+{
+	AUTO(stream_free) struct stream *s = NULL;
+	AUTO(sink_free) struct sink *a = NULL;
+	AUTO(sink_free) struct sink *b = NULL;
+	AUTO(sink_free) struct sink *tee = NULL;
+	autoclose int fd = memfd_create("copy", MFD_CLOEXEC);
+	struct error err = ERROR_INIT;
+	struct digest read, written, direct;
+	uint64_t size;
+	char data[32];
+
+	(void)state;
+	assert_int_equal(stream_hash(text_stream(), &s, &err), 0);
+	assert_int_equal(sink_hash(&a, &err), 0);
+	assert_int_equal(sink_to_fd(fd, "copy", &b, &err), 0);
+	assert_int_equal(sink_tee(a, b, &tee, &err), 0);
+	assert_int_equal(stream_copy(s, tee, &err), 0);
+
+	stream_hash_result(s, &read, NULL);
+	sink_hash_result(a, &written, &size);
+	digest_bytes(text, TEXT_LEN, &direct);
+	assert_string_equal(read.text, direct.text);
+	assert_string_equal(written.text, direct.text);
+	assert_int_equal(size, TEXT_LEN);
+	assert_int_equal(pread(fd, data, sizeof(data), 0), TEXT_LEN);
+	assert_memory_equal(data, text, TEXT_LEN);
+}
+
+static void a_sink_on_a_full_disk_says_so(void **state)
+{
+	AUTO(stream_free) struct stream *s = text_stream();
+	AUTO(sink_free) struct sink *full = NULL;
+	autoclose int fd = open("/dev/full", O_WRONLY | O_CLOEXEC);
+	struct error err = ERROR_INIT;
+	char message[256];
+
+	(void)state;
+	assert_int_equal(sink_to_fd(fd, "layer", &full, &err), 0);
+	assert_int_equal(stream_copy(s, full, &err), -1);
+	assert_int_equal(err.sys, ENOSPC);
+	assert_non_null(
+		strstr(error_message(&err, message, sizeof(message)), "layer"));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_window_of_a_file_is_read),
+		cmocka_unit_test(a_file_that_ends_early_fails),
+		cmocka_unit_test(verification_accepts_what_was_announced),
+		cmocka_unit_test(verification_fails_for_other_bytes),
+		cmocka_unit_test(a_limit_refuses_more),
+		cmocka_unit_test(what_was_unread_comes_first),
+		cmocka_unit_test(a_tee_feeds_both_and_hashes_agree),
+		cmocka_unit_test(a_sink_on_a_full_disk_says_so),
+	};
+
+	return cmocka_run_group_tests_name("stream", tests, NULL, NULL);
+}
