@@ -172,9 +172,10 @@ lint:
 	tests/packages.sh check $(lint_packages)
 	cppcheck --quiet --error-exitcode=1 --std=c11 --inline-suppr -j 2 \
 		--enable=warning,performance,portability --suppress=missingInclude \
+		--suppress=memleak --suppress=internalAstError \
 		-I. -D_GNU_SOURCE $(sources)
-	printf '%s\n' $(sources) | xargs -P 2 -n 4 sh -c \
-		'clang-tidy --quiet --warnings-as-errors="*" "$$@" -- $(subst ",\",$(ALL_CFLAGS)) 2>&1' lint
+	printf '%s\n' $(sources) | xargs -P 2 -I {} \
+		clang-tidy --quiet --warnings-as-errors='*' {} -- $(ALL_CFLAGS)
 
 format:
 	clang-format -i $(sources) $(headers) $(wildcard tests/unit/*/*.[ch] tests/fuzz/*.[ch])

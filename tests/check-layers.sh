@@ -1,8 +1,8 @@
 #!/bin/bash
 # Prove the architecture from the include lines; prints TAP.
 #
-# Folders include only as the table says. A unit is a .c file with its header:
-# among units, and among folders, there is no cycle. main.c is on top of all.
+# Folders include only as the table says, and no cycle leads through folders,
+# headers, or implementations (a .c file with its header). main.c is on top.
 # The top level of the repository holds only what the design lists.
 set -u
 shopt -s lastpipe # report runs in this shell, at the end of pipes too
@@ -70,14 +70,23 @@ while read -r file included; do
     [ -z "$file" ] || [ -f "$included" ] || echo "$file: no file $included"
 done <<<"$edges" | report "includes are written from the top of the tree"
 
-# tsort says which units form a loop; a unit includes its own header freely.
-sed -E 's/\.[ch]( |$)/\1/g' <<<"$edges" | awk 'NF == 2 && $1 != $2' | sort -u |
-    { tsort 2>&1 >/dev/null | sed 's/^tsort: //'; } | report "no cycle among files"
+# tsort names the members of a loop.
+cycles() {
+    sort -u | tsort 2>&1 >/dev/null | sed 's/^tsort: //'
+}
+
+grep -E '^[^ ]+\.h ' <<<"$edges" | cycles | report "no cycle among headers"
+
+# A header without a .c of its own is an internal one; what it says about its
+# users is seen among headers. Between implementations there is no way back.
+while read -r file included; do
+    [ "${file%.?}" = "${included%.h}" ] || [ ! -f "${included%.h}.c" ] ||
+        echo "${file%.?} ${included%.h}"
+done <<<"$edges" | cycles | report "no cycle among implementations"
 
 while read -r file included; do
     [ -n "$file" ] && echo "$(folder_of "$file") $(folder_of "$included")"
-done <<<"$edges" | awk '$1 != $2' | sort -u |
-    { tsort 2>&1 >/dev/null | sed 's/^tsort: //'; } | report "no cycle among folders"
+done <<<"$edges" | awk '$1 != $2' | cycles | report "no cycle among folders"
 
 # What is tracked, or in an archive without git, what is there but not built.
 if git rev-parse --is-inside-work-tree >/dev/null 2>&1; then

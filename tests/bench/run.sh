@@ -1,0 +1,14 @@
+#!/bin/bash
+# bench/run.sh: the figures, as ratios to the best of the other builders that
+# are installed, each taking its turn in every round of the same run.
+set -eu
+
+bench=$(cd "$(dirname "$0")" && pwd)
+STARTED=$(mktemp "${TMPDIR:-/tmp}/shale-bench.XXXXXX")
+# shellcheck source=tests/integration/lib.bash
+. "$bench/../integration/lib.bash"
+work=$(mktemp -d "${TMPDIR:-/tmp}/shale-bench.XXXXXX")
+trap 'end_started; rm -rf "$work" "$STARTED"' EXIT
+BATS_FILE_TMPDIR=$work
+base_start
+"$bench/run_steps.py" "$SHALE" "$BASE" "$work" "$@"
