@@ -1,4 +1,4 @@
-# make [CC=clang] [SANITIZE=address,undefined] [CFLAGS=..] [GOAL..]
+# make [V=1] [CC=clang] [SANITIZE=address,undefined] [CFLAGS=..] [GOAL..]
 #
 #   all           the program, ./shale (the default)
 #   install       into $(DESTDIR)$(PREFIX)/bin; uninstall removes it
@@ -59,9 +59,10 @@ packages_first := $(if $(filter demo test,$(goals)),packages)
 # The libraries' flags are asked for when the first recipe needs them, and
 # once: `packages` may only just have installed pkg-config and what it finds.
 libraries := libarchive libcrypto libcurl jansson libzstd libseccomp libcap libisal libdeflate
-once = $(eval $(1) := $(shell $(2)))$($(1))
-library_cflags = $(call once,library_cflags,$(PKG_CONFIG) --cflags $(libraries))
-library_libs = $(call once,library_libs,$(PKG_CONFIG) --libs $(libraries))
+ask = $(eval $(1) := $(shell $(PKG_CONFIG) $(2) $(libraries)))$(if $(filter 0,$(.SHELLSTATUS)),,\
+	$(error $(PKG_CONFIG) does not find every library; on Debian: make packages))$($(1))
+library_cflags = $(call ask,library_cflags,--cflags)
+library_libs = $(call ask,library_libs,--libs)
 
 CFLAGS ?= -O2 -g
 WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
@@ -98,12 +99,15 @@ fuzzers := $(patsubst %.c,$(build)/%,$(fuzz_src))
 replays := $(patsubst tests/fuzz/fuzz_%.c,$(build)/tests/fuzz/replay_%,$(fuzz_src))
 integrations := $(wildcard tests/integration/*.bats)
 
+# One short line per object; V=1 shows the commands.
+step = $(if $(V),,@echo '  $(1) $@';)
+
 export SHALE := $(abspath $(program))
 
 all: $(libs) $(if $(wildcard builder/main.c),$(program))
 
 $(program): $(call objects,builder/main.c) $(libs)
-	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(ALL_LIBS)
+	$(call step,ld)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(ALL_LIBS)
 
 $(build)/libbuilder.a: $(call objects,$(builder_src))
 $(build)/libregistry.a: $(call objects,$(registry_src))
@@ -114,11 +118,11 @@ $(build)/libunit.a: $(call objects,$(unit_helper_src))
 $(libs) $(build)/libunit.a: | $(packages_first)
 	@mkdir -p $(@D)
 	@rm -f $@
-	$(AR) rcsD $@ $^
+	$(call step,ar)$(AR) rcsD $@ $^
 
 $(build)/%.o: %.c $(build)/flags | $(packages_first)
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+	$(call step,cc)$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
 # Changes, and with it every object, when the compiler or the flags change.
 $(build)/flags: FORCE
@@ -127,18 +131,18 @@ $(build)/flags: FORCE
 		printf '%s\n' '$(CC) $(VERSION) $(CFLAGS) $(WARNINGS)' >$@
 
 $(units): $(build)/%: $(build)/%.o $(build)/libunit.a $(libs)
-	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(ALL_LIBS) -lcmocka
+	$(call step,ld)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(ALL_LIBS) -lcmocka
 
 $(replays): $(build)/tests/fuzz/replay_%: $(build)/tests/fuzz/fuzz_%.o $(build)/tests/fuzz/replay.o $(libs)
-	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(ALL_LIBS)
+	$(call step,ld)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(ALL_LIBS)
 
 $(fuzzers): $(build)/%: $(build)/%.o $(libs)
-	$(CC) $(ALL_LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(ALL_LIBS)
+	$(call step,ld)$(CC) $(ALL_LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(ALL_LIBS)
 
 # Prerequisites of a header that compiles alone end in .alone
 $(build)/%.h.alone: %.h $(build)/flags | $(packages_first)
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -MMD -MP -MF $@.d -MT $@ -fsyntax-only -x c -include $< /dev/null
+	$(call step,cc)$(CC) $(ALL_CFLAGS) -MMD -MP -MF $@.d -MT $@ -fsyntax-only -x c -include $< /dev/null
 	@touch $@
 
 headers: $(headers:%=$(build)/%.alone)
@@ -163,7 +167,7 @@ nightly: $(program) $(fuzzers)
 	SHALE_TEST_ROUNDS=1000 tests/run.sh $(integrations)
 
 demo: $(program) | $(packages_first)
-	tests/demo.sh $(SHALE)
+	@tests/demo.sh ./$(program)
 
 bench: $(program)
 	tests/bench/run.sh

@@ -92,10 +92,12 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if self.refused():
             return
         upstream = http.client.HTTPConnection(UPSTREAM)
-        headers = {k: v for k, v in self.headers.items()
-                   if k.lower() not in ("transfer-encoding", "content-length", "connection")}
-        headers["Content-Length"] = str(len(data))
-        upstream.request(self.command, self.path, data, headers)
+        upstream.putrequest(self.command, self.path, skip_host=True, skip_accept_encoding=True)
+        for name, value in self.headers.items():  # a name may come several times
+            if name.lower() not in ("transfer-encoding", "content-length", "connection"):
+                upstream.putheader(name, value)
+        upstream.putheader("Content-Length", str(len(data)))
+        upstream.endheaders(data)
         reply = upstream.getresponse()
         content = self.spoiled(reply.read()) if reply.status in (200, 206) else reply.read()
         self.send_response(reply.status)

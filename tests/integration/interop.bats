@@ -68,7 +68,7 @@ podman_here() {
     needs_root
     succeeds podman_here pull -q --tls-verify=false "$PUSHED"
     local -a limits=(--pids-limit=0 --ulimit=nofile=1024:1024 --ulimit=nproc=4096:4096)
-    succeeds podman_here --runtime runc run --rm --network=host --cgroups=disabled "${limits[@]}" "$PUSHED"
+    succeeds podman_here --runtime runc run --rm --network=host "${limits[@]}" "$PUSHED"
     says hello hi /work
 }
 
