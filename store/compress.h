@@ -32,11 +32,14 @@ int compression_parse(const char *name, enum compression_kind *ret,
 int sink_compress(struct compression how, unsigned threads, struct sink *to,
 		  struct sink **ret, struct error *err);
 
+/* What the first bytes (4 are enough) say; NONE: something else. */
+enum compression_kind compression_of_magic(const void *data, size_t len);
+
 /*
  * Decompress gzip (several members allowed) or zstd (several and skippable
  * frames, window bounded), told by the first bytes; anything else passes
- * through. `*kind` (may be NULL) says which. Takes `inner`. Trailing garbage
- * and truncation are ERROR_INTEGRITY.
+ * through. `*kind` (may be NULL) says which. Takes `inner` (also on failure).
+ * Trailing garbage and truncation are ERROR_INTEGRITY.
  */
 int stream_decompress(struct stream *inner, enum compression_kind *kind,
 		      struct stream **ret, struct error *err);
