@@ -47,6 +47,7 @@ struct heredoc {
 	bool expand; /* the delimiter was not quoted */
 	bool chomp;  /* <<- */
 	int fd;	     /* the number before <<, 0 for none */
+	size_t arg;  /* ADD, COPY: which of the arguments is its marker */
 };
 
 /*
@@ -71,11 +72,15 @@ struct instruction {
 	struct strv args;
 	bool json;	  /* args came from a JSON array */
 	bool legacy_pair; /* ENV or LABEL in the form "KEY rest of line" */
+	bool script;	  /* RUN with one heredoc marker and nothing else: the
+			     body is the script, or a program when it begins
+			     with "#!" */
 	int first_line;	  /* from 1; the keyword's line */
 	int last_line;	  /* last line of the text or of its heredocs */
 	struct heredoc *heredocs;
 	size_t n_heredocs;
-	struct strv comments; /* comment lines directly above, without '#' */
+	bool empty_continuation; /* a blank line within a continuation */
+	struct strv comments;	 /* comment lines directly above, without '#' */
 	struct instruction *onbuild; /* the trigger, only for ONBUILD */
 };
 
@@ -104,7 +109,8 @@ int dockerfile_check(const struct dockerfile *df, struct error *err);
 
 /*
  * Parse one ONBUILD trigger text as found in an image config. The instruction
- * is the only one of the returned tree; lines are all 0 + those of the text.
+ * is the only one of the returned tree and is allowed as a trigger; its lines
+ * are those of the text, its escape character is a backslash.
  */
 int dockerfile_parse_trigger(const char *text, struct dockerfile **ret,
 			     struct error *err);
@@ -118,6 +124,25 @@ DEFINE_CLEANUP(struct dockerfile *, dockerfile_free);
 
 /* "RUN" for INSTR_RUN. */
 const char *instruction_name(enum instruction_kind kind);
+
+/* The heredoc whose marker is argument `arg` of ADD or COPY, or NULL. */
+const struct heredoc *instruction_heredoc_of(const struct instruction *in,
+					     size_t arg);
+
+/*
+ * `first` followed by the bodies and delimiters of the heredocs of `in`, as a
+ * shell reads them: what a composed RUN hands to its shell (first = args[0])
+ * and what ONBUILD stores (first = text). NULL with ERROR_NOMEM; the caller
+ * frees.
+ */
+char *instruction_with_heredocs(const struct instruction *in, const char *first,
+				struct error *err);
+
+/*
+ * The body of a heredoc without the leading tabs that <<- removes. Its length
+ * in bytes goes to `*len`. NULL with ERROR_NOMEM; the caller frees.
+ */
+char *heredoc_body(const struct heredoc *doc, size_t *len, struct error *err);
 
 /*
  * Value of flag `name` (without dashes): NULL when absent, "" for a bare

@@ -1,6 +1,9 @@
 /*
  * Word expansion: $name, ${name<modifier>}, quotes and escapes, as the
  * Dockerfile reference defines them. Pure.
+ *
+ * Results are limited to 64 MiB and nesting to 200 levels, so that no input
+ * exhausts memory or the stack.
  */
 #ifndef PARSER_EXPAND_H
 #define PARSER_EXPAND_H
@@ -10,12 +13,16 @@
 
 /*
  * Where names get their values. `lookup` returns the value, or NULL when the
- * name is not set; the string stays valid during the expansion.
+ * name is not set; the string stays valid during the expansion. Positional
+ * and special parameters ($1, $@, ...) are never asked for: they are unset.
  */
 struct expand_env {
 	const char *(*lookup)(void *ctx, const char *name);
 	void *ctx;
-	/* Told every name that was asked for and not set; may be NULL. */
+	/*
+	 * Told every name that was asked for, is not set and has no modifier
+	 * that says what to do then; may be NULL.
+	 */
 	void (*unset)(void *ctx, const char *name);
 };
 
@@ -35,8 +42,10 @@ int expand_words(const char *word, char escape, const struct expand_env *env,
 		 struct strv *ret, struct error *err);
 
 /*
- * Expand a heredoc body: names are replaced, quotes are data, the escape
- * character is always a backslash. `*ret_len` is its length in bytes.
+ * Expand a heredoc body: names are replaced, quotes are data. The escape
+ * character is always a backslash; it vanishes together with a newline behind
+ * it and keeps any other character as it is. `*ret_len` is the length in
+ * bytes (a body may hold NUL).
  */
 char *expand_heredoc(const char *body, size_t len, const struct expand_env *env,
 		     size_t *ret_len, struct error *err);

@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "parser/glob.h" /* with its glob_match(), glob_has_magic() */
 #include "store/base/cleanup.h"
 #include "store/base/error.h"
 #include "store/base/strv.h"
@@ -16,15 +17,22 @@
  * The cleaned patterns of an ignore file: BOM, comments and blank lines
  * dropped, paths cleaned, '!' kept in front. Appends to `patterns`, and the
  * line number of each to `lines` (an array the caller frees; NULL when not
- * wanted).
+ * wanted). ERROR_DOCKERFILE for a line with a NUL, or ERROR_NOMEM.
  */
 int ignorefile_read(const char *data, size_t size, struct strv *patterns,
 		    int **lines, struct error *err);
 
+/*
+ * One pattern cleaned like that: trimmed, "!" kept in front, no leading slash,
+ * "" for a blank one. NULL when out of memory; the caller frees.
+ */
+char *ignore_clean(const char *text);
+
 struct ignore;
 
 /*
- * Compile cleaned patterns. ERROR_DOCKERFILE for a bad one, for example
+ * Compile patterns, which are cleaned once more; an empty one never matches.
+ * ERROR_DOCKERFILE for a bad one, for example
  * `illegal exclusion pattern: "!"` or `syntax error in pattern: "[a"`.
  */
 int ignore_new(const struct strv *patterns, struct ignore **ret,
@@ -44,14 +52,5 @@ bool ignore_match(const struct ignore *ig, const char *path, ptrdiff_t *index);
  * false lets a walk skip the directory whole.
  */
 bool ignore_may_include_below(const struct ignore *ig, const char *path);
-
-/*
- * Go's filepath.Match over whole paths: '*' and '?' stop at '/', [a-z] [^a]
- * and \c as there. 1: match, 0: no match, -1: bad pattern.
- */
-int glob_match(const char *pattern, const char *path);
-
-/* Does the word hold an unescaped '*', '?' or '['? */
-bool glob_has_magic(const char *word);
 
 #endif

@@ -1,0 +1,38 @@
+/*
+ * Characters of UTF-8 text that may be anything: bytes that are no UTF-8
+ * count as one character each.
+ */
+#ifndef PARSER_RUNE_H
+#define PARSER_RUNE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* Bytes of the character at `p`, at least 1; `p` must be below `end`. */
+size_t rune_len(const char *p, const char *end);
+
+/* Is the character at `p` whole and valid UTF-8? Its length goes to `*len`. */
+bool rune_valid(const char *p, const char *end, size_t *len);
+
+/*
+ * Bytes of the white space character at `p` (Unicode's White_Space property),
+ * 0 when there is none or `p` is `end`.
+ */
+size_t blank_len(const char *p, const char *end);
+
+/* Move `*p` forward and `*end` back over white space. */
+void blank_trim(const char **p, const char **end);
+
+/* First white space character at or after `p`, or `end`. */
+const char *blank_find(const char *p, const char *end);
+
+/* First character at or after `p` that is not white space, or `end`. */
+const char *blank_skip(const char *p, const char *end);
+
+/* One of the bytes that separate words of an instruction. */
+static inline bool is_word_blank(char c)
+{
+	return c == ' ' || c == '\t' || c == '\v' || c == '\f' || c == '\r';
+}
+
+#endif
