@@ -4,45 +4,22 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Longer words are not worth a guess; the bound keeps the table on the stack.
- */
+#include "store/base/text.h"
+
 enum { MAX_WORD = 64, MAX_DISTANCE = 2 };
 
-static size_t min3(size_t a, size_t b, size_t c)
-{
-	size_t least = a < b ? a : b;
-
-	return least < c ? least : c;
-}
-
-static bool same(char a, char b, bool any_case)
-{
-	if (any_case)
-		return tolower((unsigned char)a) == tolower((unsigned char)b);
-	return a == b;
-}
-
-/* Levenshtein distance, one row at a time. */
 static size_t distance(const char *a, const char *b, bool any_case)
 {
-	size_t row[MAX_WORD + 1], len = strlen(b), i, j;
+	char lower_a[MAX_WORD + 1], lower_b[MAX_WORD + 1];
+	size_t len_a = strlen(a), len_b = strlen(b), i;
 
-	for (j = 0; j <= len; j++)
-		row[j] = j;
-	for (i = 0; a[i]; i++) {
-		size_t diagonal = row[0];
-
-		row[0] = i + 1;
-		for (j = 1; j <= len; j++) {
-			size_t above = row[j];
-			size_t cost = !same(a[i], b[j - 1], any_case);
-
-			row[j] = min3(above + 1, row[j - 1] + 1,
-				      diagonal + cost);
-			diagonal = above;
-		}
-	}
-	return row[len];
+	if (!any_case)
+		return text_distance(a, len_a, b, len_b);
+	for (i = 0; i < len_a; i++)
+		lower_a[i] = (char)tolower((unsigned char)a[i]);
+	for (i = 0; i < len_b; i++)
+		lower_b[i] = (char)tolower((unsigned char)b[i]);
+	return text_distance(lower_a, len_a, lower_b, len_b);
 }
 
 const char *suggest(const char *word, const char *const *names, size_t count,
