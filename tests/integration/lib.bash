@@ -6,7 +6,7 @@
 #
 # Environment: SHALE (the program), SHALE_TEST_CACHE (base images; made once),
 # SHALE_TEST_ROUNDS (how often loops run; `make nightly` raises it).
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2154 # status and output are set by run
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 top=$(cd "$here/../.." && pwd)
@@ -62,7 +62,7 @@ end_started() {
 # in REGISTRY. Options: readonly; htpasswd (user "ci", password "s3cret");
 # tls=DIR (of tls_make); address=IP; token=REALM,BUNDLE.
 registry_start() { # STORAGE OPTION..
-    local storage=$1 option address=127.0.0.1 port scheme=http extra= tls= auth=
+    local storage=$1 option address=127.0.0.1 port scheme=http extra='' tls='' auth=''
     shift
     for option; do
         case $option in
