@@ -12,8 +12,8 @@
 struct manifest {
 	char *media_type;
 	bool is_index;
-	struct descriptor config;  /* manifest only */
-	struct descriptor *items;  /* layers, or manifests of an index */
+	struct descriptor config; /* manifest only */
+	struct descriptor *items; /* layers, or manifests of an index */
 	size_t n_items;
 	json_t *annotations; /* object or NULL */
 };

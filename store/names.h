@@ -5,6 +5,8 @@
 #ifndef STORE_NAMES_H
 #define STORE_NAMES_H
 
+#include <time.h>
+
 #include "store/batch.h"
 #include "store/digest.h"
 
@@ -18,7 +20,7 @@ struct name_record {
 void name_record_release(struct name_record *r);
 DEFINE_RELEASE(struct name_record, name_record_release);
 
-/* Point a name at an image when the batch is published. */
+/* Point a name at an image when the batch is published. `manifest`: or NULL. */
 int name_set(struct batch *b, const char *name, const struct digest *image,
 	     const struct digest *manifest, struct error *err);
 

@@ -92,11 +92,6 @@ struct platform platform_host(void)
 
 	if (uname(&machine) == 0)
 		copy_lower(p.arch, sizeof(p.arch), machine.machine);
-#if defined(__i386__) || defined(__arm__)
-	/* A 32-bit program on a 64-bit kernel: uname speaks of the kernel. */
-	set_text(p.arch, sizeof(p.arch),
-		 sizeof(void *) == 4 && p.arch[0] == 'x' ? "386" : "arm");
-#endif
 	normalize(&p);
 	return p;
 }

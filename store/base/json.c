@@ -77,3 +77,50 @@ json_t *json_from_strv(const struct strv *v)
 			return NULL;
 	return steal_pointer(&array);
 }
+
+static json_t *sorted_array(const json_t *array)
+{
+	AUTO(json_decref) json_t *copy = json_array();
+	const json_t *item;
+	size_t i;
+
+	if (!copy)
+		return NULL;
+	json_array_foreach(
+		array, i,
+		item) if (json_array_append_new(copy, json_sorted_copy(item)) <
+			  0) return NULL;
+	return steal_pointer(&copy);
+}
+
+static json_t *sorted_object(const json_t *object)
+{
+	AUTO(json_decref) json_t *copy = json_object();
+	AUTO(strv_release) struct strv keys = STRV_INIT;
+	const char *key;
+	const json_t *value;
+	size_t i;
+
+	/* The iteration macro wants a pointer that it could write through. */
+	json_object_foreach((json_t *)object, key, value)
+		strv_append(&keys, key);
+	if (!copy || keys.failed)
+		return NULL;
+	strv_sort(&keys);
+	for (i = 0; i < keys.len; i++) {
+		value = json_object_get(object, keys.items[i]);
+		if (json_object_set_new(copy, keys.items[i],
+					json_sorted_copy(value)) < 0)
+			return NULL;
+	}
+	return steal_pointer(&copy);
+}
+
+json_t *json_sorted_copy(const json_t *value)
+{
+	if (json_is_object(value))
+		return sorted_object(value);
+	if (json_is_array(value))
+		return sorted_array(value);
+	return json_deep_copy(value);
+}

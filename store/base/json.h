@@ -30,7 +30,10 @@ int64_t json_get_int(const json_t *object, const char *key, int64_t fallback);
 int json_get_strings(const json_t *object, const char *key, struct strv *ret,
 		     struct error *err);
 
-/* A new array of strings; NULL: no memory. */
+/* A deep copy with the keys of all objects sorted by bytes; NULL: no memory. */
+json_t *json_sorted_copy(const json_t *value);
+
+/* A new array of strings; NULL: no memory, or bytes that are not UTF-8. */
 json_t *json_from_strv(const struct strv *v);
 
 #endif
