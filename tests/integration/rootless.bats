@@ -75,7 +75,7 @@ END
     dockerfile <<'END'
 FROM @BASE@/busybox:static
 RUN test ! -e /etc/shadow && test ! -e /var/tmp && test "$(id -u)" = 0
-RUN ! mknod /dev/sda b 8 0 2>/dev/null; ! mount -t tmpfs none /tmp 2>/dev/null
+RUN ! mknod /dev/sda b 8 0 2>/dev/null && ! mount -t tmpfs none /tmp 2>/dev/null
 RUN grep CapEff /proc/self/status > /caps
 END
     context_done
