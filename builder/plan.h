@@ -131,8 +131,7 @@ struct stage {
 	struct step *last; /* NULL: the base's root is the result */
 	json_t *config;	   /* final image config without rootfs; `history`
 			      and `created` are still the base image's */
-	struct history_item *history; /* of this stage and the stages it
-					 stands on, not of the base image */
+	struct history_item *history; /* of this stage alone */
 	size_t n_history;
 	int from_line;
 };
