@@ -13,7 +13,7 @@ struct chmod_change {
 	uint16_t who;	  /* permission bits of u, g, o that may change */
 	char op;	  /* '+', '-' or '=' */
 	uint16_t bits;	  /* permission bits, for all of u, g and o */
-	char copy;	  /* 'u', 'g' or 'o': take theirs; 0 for none */
+	uint16_t copy;	  /* 0700, 0070, 0007: take what u, g, o have */
 	bool exec_if_any; /* X */
 };
 

@@ -153,6 +153,21 @@ static int parse_run(struct instruction *in, const struct rest *rest,
 	return take_heredocs(in, &m, err);
 }
 
+/* Append a marker as one word, "<< X" as "<<X". */
+static void append_marker(struct strv *args, const char *p, const char *end)
+{
+	AUTO(buf_release) struct buf word = BUF_INIT;
+	const char *head = blank_find(p, end);
+	const char *delimiter = blank_skip(head, end);
+
+	/* "<<'a b'" has its first blank inside the delimiter. */
+	if (head[-1] != '<' && head[-1] != '-')
+		delimiter = head;
+	buf_append(&word, p, (size_t)(head - p));
+	buf_append(&word, delimiter, (size_t)(end - delimiter));
+	strv_take(args, buf_steal(&word));
+}
+
 /*
  * Words of COPY and ADD, where a heredoc marker is one argument even when it
  * is written "<< X" or its delimiter holds blanks.
@@ -170,7 +185,7 @@ static int split_around_markers(struct instruction *in, const struct rest *rest,
 
 		words_split_blanks(p, start, &in->args);
 		marker->doc.arg = in->args.len;
-		strv_append_len(&in->args, start, (size_t)(end - start));
+		append_marker(&in->args, start, end);
 		for (p = end; p < rest->end && is_word_blank(*p);)
 			p++;
 	}

@@ -7,6 +7,8 @@
 #include "store/base/text.h"
 
 static const struct command commands[] = {
+	{ "debug", cmd_debug, NULL },
+	{ "parse", cmd_parse, "read a Dockerfile and judge it" },
 	{ "version", cmd_version, "print the version" },
 };
 
