@@ -42,7 +42,7 @@ struct sandbox_mount {
 	int source_fd; /* bind: O_PATH descriptor of the source; borrowed */
 	bool source_is_dir;
 	bool read_only;
-	bool discard;	     /* bind: writable, writes are thrown away */
+	bool discard; /* bind: writable, writes are thrown away */
 	bool no_exec;
 	uint64_t size_bytes; /* tmpfs: 0 for the kernel's default */
 	mode_t mode;	     /* tmpfs: 0 for 01777 */
@@ -56,7 +56,7 @@ struct sandbox_user {
 };
 
 struct sandbox_limits {
-	int64_t memory_bytes; /* 0: none; likewise below */
+	int64_t memory_bytes;	   /* 0: none; likewise below */
 	int64_t memory_swap_bytes; /* total; -1: unlimited */
 	int64_t cpu_quota_us;
 	int64_t cpu_period_us;
@@ -102,8 +102,8 @@ struct sandbox {
 	/* Security. */
 	uint64_t capabilities; /* bit per CAP_*; see caps.h for the default */
 	bool no_new_privs;
-	bool insecure;	  /* RUN --security=insecure: everything open */
-	bool no_seccomp;  /* else the default profile */
+	bool insecure;	 /* RUN --security=insecure: everything open */
+	bool no_seccomp; /* else the default profile */
 };
 
 struct sandbox_result {

@@ -1,0 +1,194 @@
+/* From the forked child to the program: identity, rights, descriptors. */
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <linux/keyctl.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "builder/sandbox/caps.h"
+#include "builder/sandbox/container.h"
+#include "builder/sandbox/seccomp.h"
+#include "store/base/buf.h"
+#include "store/base/cleanup.h"
+#include "store/base/strv.h"
+
+/* Where the report's pipe goes while everything above is closed. */
+#define STATUS_FD 3
+
+static int set_up_descriptors(struct container *c, struct error *err)
+{
+	int null = openat(c->dev, "null", O_RDONLY | O_CLOEXEC);
+
+	if (null < 0)
+		return error_sys(err, errno, "cannot open /dev/null");
+	/* Every source is above 3 (see container_main()), so none is lost. */
+	if (dup2(null, 0) < 0 || dup2(c->fds.output, 1) < 0 ||
+	    dup2(c->fds.output, 2) < 0 ||
+	    dup3(c->fds.status, STATUS_FD, O_CLOEXEC) < 0)
+		return error_sys(err, errno, "cannot set up descriptors");
+	c->fds.status = STATUS_FD;
+	/* Nothing that opens the host survives: no directory, no pipe. */
+	if (close_range(STATUS_FD + 1, ~0U, 0) < 0)
+		return error_sys(err, errno, "cannot close descriptors");
+	return 0;
+}
+
+static int set_rlimits(const struct sandbox *sb, struct error *err)
+{
+	for (size_t i = 0; i < sb->n_rlimits; i++) {
+		const struct sandbox_rlimit *want = &sb->rlimits[i];
+		struct rlimit limit = { want->soft, want->hard };
+		struct rlimit now;
+
+		if (setrlimit(want->resource, &limit) == 0)
+			continue;
+		/* Not allowed to raise the hard limit: as far as it goes. */
+		if (errno != EPERM || getrlimit(want->resource, &now) < 0)
+			return error_sys(err, errno, "cannot set rlimit %d",
+					 want->resource);
+		if (limit.rlim_max > now.rlim_max)
+			limit.rlim_max = now.rlim_max;
+		if (limit.rlim_cur > limit.rlim_max)
+			limit.rlim_cur = limit.rlim_max;
+		if (setrlimit(want->resource, &limit) < 0)
+			return error_sys(err, errno, "cannot set rlimit %d",
+					 want->resource);
+	}
+	return 0;
+}
+
+static int set_groups(const struct container *c, struct error *err)
+{
+	const struct sandbox_user *user = &c->sb->user;
+
+	_Static_assert(sizeof(gid_t) == sizeof(*user->groups), "gid_t");
+	if (setgroups(user->n_groups, user->groups) == 0)
+		return 0;
+	/* With one id mapped the kernel forbids it; the old ones stay. */
+	if (c->engine->single_id)
+		return 0;
+	return error_sys(err, errno,
+			 "cannot set the user's supplementary groups");
+}
+
+static int set_ids(const struct container *c, struct error *err)
+{
+	const struct sandbox_user *user = &c->sb->user;
+
+	if (set_groups(c, err) < 0)
+		return -1;
+	if (setresgid(user->gid, user->gid, user->gid) == 0 &&
+	    setresuid(user->uid, user->uid, user->uid) == 0)
+		return 0;
+	if (errno != EINVAL)
+		return error_sys(err, errno, "cannot become user %u:%u",
+				 user->uid, user->gid);
+	return error_set(err, ERROR_REFUSED,
+			 "cannot become user %u:%u: the id is not mapped here; "
+			 "the calling user needs ranges in /etc/subuid and "
+			 "/etc/subgid that reach this far",
+			 user->uid, user->gid);
+}
+
+static uint64_t wanted_caps(const struct container *c)
+{
+	uint64_t wanted = c->sb->insecure ? CAPS_ALL : c->sb->capabilities;
+
+	return wanted & c->engine->permitted;
+}
+
+/*
+ * The order is the point. The bounding set needs CAP_SETPCAP; a filter
+ * without no_new_privs needs CAP_SYS_ADMIN; ids need CAP_SETUID and
+ * CAP_SETGID, and leaving uid 0 empties the sets by itself. The filter itself
+ * allows what follows it. Inheritable stays empty, or a file could carry
+ * capabilities over an exec.
+ */
+static int drop_rights(struct container *c, struct error *err)
+{
+	uint64_t caps = wanted_caps(c);
+
+	if (caps_limit_bounding(caps, err) < 0)
+		return -1;
+	if (c->sb->no_new_privs && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+		return error_sys(err, errno, "cannot set no_new_privs");
+	if (!c->sb->insecure && !c->sb->no_seccomp &&
+	    seccomp_cache_load(c->engine->seccomp, caps, err) < 0)
+		return -1;
+	if (set_ids(c, err) < 0)
+		return -1;
+	return caps_set(c->sb->user.uid == 0 ? caps : 0, 0, err);
+}
+
+/* "DIR/NAME" for each DIR of PATH; an empty one is the current directory. */
+static int exec_in_path(const char *path, char *const *args, char *const *env)
+{
+	int result = ENOENT;
+
+	while (path) {
+		const char *end = strchrnul(path, ':');
+		AUTO(buf_release) struct buf file = BUF_INIT;
+
+		buf_printf(&file, "%.*s%s%s", (int)(end - path), path,
+			   end > path ? "/" : "", args[0]);
+		if (file.failed)
+			return ENOMEM;
+		execve(file.data, args, env);
+		/* Keep looking, as a shell does, but remember a refusal. */
+		if (errno == EACCES)
+			result = EACCES;
+		else if (errno != ENOENT && errno != ENOTDIR)
+			return errno;
+		path = *end ? end + 1 : NULL;
+	}
+	return result;
+}
+
+static int exec_program(const struct sandbox *sb, struct error *err)
+{
+	/* execve() takes them without const and leaves them alone. */
+	char *const *args = (char *const *)sb->args;
+	char *const *env = (char *const *)sb->env;
+	const struct strv list = { .items = (char **)sb->env };
+	const char *path;
+	int sys;
+
+	if (strchr(args[0], '/')) {
+		execve(args[0], args, env);
+		sys = errno;
+	} else {
+		path = strv_env_get(&list, "PATH");
+		sys = exec_in_path(path ? path : "/usr/bin:/bin", args, env);
+	}
+	error_sys(err, sys, "cannot run '%s'", args[0]);
+	err->kind = ERROR_COMMAND;
+	return -1;
+}
+
+int container_exec(struct container *c, struct error *err)
+{
+	sigset_t none;
+
+	/* A session of its own has no terminal to push characters into. */
+	if (setsid() < 0)
+		return error_sys(err, errno, "cannot start a session");
+	if (fchdir(c->cwd) < 0)
+		return error_sys(err, errno, "cannot enter '%s'", c->sb->cwd);
+	if (set_up_descriptors(c, err) < 0 || set_rlimits(c->sb, err) < 0)
+		return -1;
+	umask(022);
+	/* Quotas may forbid it; keyctl() is filtered anyway. */
+	syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL);
+	if (drop_rights(c, err) < 0)
+		return -1;
+	sigemptyset(&none);
+	if (sigprocmask(SIG_SETMASK, &none, NULL) < 0)
+		return error_sys(err, errno, "cannot unblock signals");
+	return exec_program(c->sb, err);
+}

@@ -1,0 +1,346 @@
+/* The root of a container: an overlay over the layers and a stub layer. */
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+
+#include "builder/sandbox/container.h"
+#include "builder/sandbox/mount.h"
+#include "store/base/buf.h"
+#include "store/base/cleanup.h"
+#include "store/base/confined.h"
+#include "store/base/path.h"
+
+/* The kernel's own limit of overlay layers. */
+#define LOWERS_MAX 500
+
+/*
+ * Layers are named by descriptor number relative to /proc/self/fd: no length
+ * limit of paths or of mount(2)'s option page is met, nothing wants escaping,
+ * and /proc/mounts inside shows no path of the host.
+ */
+struct layers {
+	int lowers[LOWERS_MAX];
+	size_t n;
+	int upper;
+	int work;
+};
+
+static int open_dir(const char *path, struct error *err)
+{
+	int fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+	return fd < 0 ? error_sys(err, errno, "cannot open '%s'", path) : fd;
+}
+
+static void layers_close(struct layers *l)
+{
+	while (l->n)
+		close(l->lowers[--l->n]);
+	if (l->upper >= 0)
+		close(l->upper);
+	if (l->work >= 0)
+		close(l->work);
+}
+DEFINE_RELEASE(struct layers, layers_close);
+
+static int layers_open(struct layers *l, const struct sandbox *sb,
+		       struct error *err)
+{
+	if (sb->n_lowers >= LOWERS_MAX)
+		return error_set(err, ERROR_REFUSED,
+				 "the image has %zu layers, more than the %d "
+				 "that can be stacked",
+				 sb->n_lowers, LOWERS_MAX - 1);
+	for (; l->n < sb->n_lowers; l->n++) {
+		l->lowers[l->n] = open_dir(sb->lowers[l->n], err);
+		if (l->lowers[l->n] < 0)
+			return -1;
+	}
+	l->upper = open_dir(sb->upper, err);
+	if (l->upper < 0)
+		return -1;
+	l->work = open_dir(sb->work, err);
+	return l->work < 0 ? -1 : 0;
+}
+
+struct number {
+	char text[12];
+};
+
+/* Options that name a layer, then those that are the same for all. */
+#define OPTIONS_MAX (LOWERS_MAX + 16)
+
+struct overlay_options {
+	struct number numbers[LOWERS_MAX + 2];
+	size_t n_numbers;
+	struct fs_option items[OPTIONS_MAX];
+	size_t n;
+};
+
+static void name_layer(struct overlay_options *o, const char *key, int fd)
+{
+	struct number *number = &o->numbers[o->n_numbers++];
+
+	snprintf(number->text, sizeof(number->text), "%d", fd);
+	o->items[o->n++] =
+		(struct fs_option){ .key = key, .value = number->text };
+}
+
+static void add_common(struct overlay_options *o, const struct container *c)
+{
+	/*
+	 * nofollow: an image cannot point the overlay elsewhere with xattrs of
+	 * its own. volatile: nothing is synced here, the store does that once
+	 * per build.
+	 */
+	static const struct fs_option common[] = {
+		{ "index", "off", true },    { "xino", "off", true },
+		{ "metacopy", "off", true }, { "uuid", "null", true },
+		{ "volatile", NULL, true },
+	};
+	static const struct fs_option xattrs = { "userxattr", NULL, false };
+	static const struct fs_option redirects = { "redirect_dir", "nofollow",
+						    true };
+
+	for (size_t i = 0; i < ARRAY_LEN(common); i++)
+		o->items[o->n++] = common[i];
+	o->items[o->n++] = c->engine->is_initial_userns ? redirects : xattrs;
+}
+
+static int mount_by_fsconfig(const struct container *c, const struct layers *l,
+			     uint64_t attrs, const struct mount_target *target,
+			     struct error *err)
+{
+	struct overlay_options o;
+
+	o.n = o.n_numbers = 0;
+	for (size_t i = 0; i < l->n; i++)
+		name_layer(&o, "lowerdir+", l->lowers[i]);
+	name_layer(&o, "upperdir", l->upper);
+	name_layer(&o, "workdir", l->work);
+	add_common(&o, c);
+	return mount_fs(false, "overlay", o.items, o.n, attrs, target, err);
+}
+
+/* Before Linux 6.5 the layers are one option, which only mount(2) takes. */
+static int mount_by_string(const struct container *c, const struct layers *l,
+			   uint64_t attrs, const struct mount_target *target,
+			   struct error *err)
+{
+	AUTO(buf_release) struct buf lowers = BUF_INIT;
+	struct overlay_options o;
+
+	for (size_t i = 0; i < l->n; i++)
+		buf_printf(&lowers, "%s%d", i ? ":" : "", l->lowers[i]);
+	if (buf_check(&lowers, "overlay layers", err) < 0)
+		return -1;
+	o.n = o.n_numbers = 0;
+	o.items[o.n++] = (struct fs_option){ "lowerdir", lowers.data, false };
+	name_layer(&o, "upperdir", l->upper);
+	name_layer(&o, "workdir", l->work);
+	add_common(&o, c);
+	return mount_fs(true, "overlay", o.items, o.n, attrs, target, err);
+}
+
+static int mount_layers(const struct container *c, const struct layers *l,
+			uint64_t attrs, const struct mount_target *target,
+			struct error *err)
+{
+	int root;
+
+	if (chdir("/proc/self/fd") < 0)
+		return error_sys(err, errno,
+				 "cannot enter /proc/self/fd (is /proc "
+				 "mounted?)");
+	if (!c->engine->legacy_mounts) {
+		root = mount_by_fsconfig(c, l, attrs, target, err);
+		/* EINVAL: this kernel does not know lowerdir+. */
+		if (root >= 0 || err->sys != EINVAL)
+			return root;
+	}
+	return mount_by_string(c, l, attrs, target, err);
+}
+
+int container_stack(const struct container *c, int lower, int upper, int work,
+		    uint64_t attrs, const struct mount_target *target,
+		    struct error *err)
+{
+	const struct layers l = {
+		.lowers = { lower },
+		.n = 1,
+		.upper = upper,
+		.work = work,
+	};
+	autoclose int fd = mount_layers(c, &l, attrs, target, err);
+
+	return fd < 0 ? -1 : 0;
+}
+
+static int add_stub_layer(const struct container *c, struct layers *l,
+			  const char *path, struct error *err)
+{
+	int stub;
+
+	if (mkdir(path, 0755) < 0)
+		return error_sys(err, errno, "cannot make '%s'", path);
+	stub = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (stub < 0)
+		return error_sys(err, errno, "cannot open '%s'", path);
+	l->lowers[l->n++] = stub;
+	return stubs_fill_layer(stub, c->sb, err);
+}
+
+int container_mount_root(struct container *c, struct error *err)
+{
+	AUTO(layers_close) struct layers l = { .upper = -1, .work = -1 };
+	AUTO(buf_release) struct buf stub = BUF_INIT;
+	autoclose int top = open_dir("/", err);
+	struct mount_target target = { .root = top };
+
+	buf_printf(&stub, "%s/stub", c->sb->scratch);
+	if (top < 0 || buf_check(&stub, "a path", err) < 0 ||
+	    layers_open(&l, c->sb, err) < 0 ||
+	    add_stub_layer(c, &l, stub.data, err) < 0)
+		return -1;
+	/* Any directory of ours will do as the place; this one is at hand. */
+	target.path = stub.data;
+	c->root = mount_layers(c, &l, 0, &target, err);
+	return c->root < 0 ? -1 : 0;
+}
+
+int container_enter_root(struct container *c, struct error *err)
+{
+	if (fchdir(c->root) < 0)
+		return error_sys(err, errno, "cannot enter the new root");
+	/*
+	 * The old root ends up on top of the new one at the same place, and
+	 * is taken off with everything mounted on it.
+	 */
+	if (syscall(SYS_pivot_root, ".", ".") < 0)
+		return error_sys(err, errno, "cannot change the root");
+	if (umount2(".", MNT_DETACH) < 0)
+		return error_sys(err, errno, "cannot detach the old root");
+	if (chdir("/") < 0)
+		return error_sys(err, errno, "cannot enter the new root");
+	return 0;
+}
+
+/*
+ * The directory whose listing changes when `path` is made: the deepest of its
+ * parents that exists.
+ */
+static int open_existing_parent(int root, const char *path, struct error *err)
+{
+	autofree char *parent = path_clean_rooted(path);
+	int fd;
+
+	if (!parent)
+		return error_nomem(err, "a mount point");
+	for (;;) {
+		char *slash = strrchr(parent, '/');
+
+		*(slash ? slash : parent) = '\0';
+		fd = confined_open(root, parent, O_RDONLY | O_DIRECTORY, 0,
+				   err);
+		if (fd >= 0 || err->sys != ENOENT || !*parent)
+			return fd;
+	}
+}
+
+static int make_file(int root, const char *path, struct error *err)
+{
+	autofree char *parent = path_clean_rooted(path);
+	autoclose int dir = -1;
+	char *slash;
+
+	if (!parent)
+		return error_nomem(err, "a mount point");
+	slash = strrchr(parent, '/');
+	*(slash ? slash : parent) = '\0';
+	dir = confined_make_dirs(root, parent, 0755, (uid_t)-1, (gid_t)-1, err);
+	if (dir < 0)
+		return -1;
+	return confined_open(root, path, O_CREAT | O_RDONLY, 0644, err);
+}
+
+/* Make `path`, leaving the time of the directory it appears in as it was. */
+static int make_point(struct container *c, const char *path, bool is_dir,
+		      struct error *err)
+{
+	autoclose int parent = open_existing_parent(c->root, path, err);
+	autoclose int made = -1;
+	struct stat st, root_st;
+
+	if (parent < 0 || fstat(parent, &st) < 0 ||
+	    fstat(c->root, &root_st) < 0)
+		return error_wrap(err, "cannot provide '%s'", path);
+	made = is_dir ? confined_make_dirs(c->root, path, 0755, (uid_t)-1,
+					   (gid_t)-1, err)
+		      : make_file(c->root, path, err);
+	if (made < 0)
+		return error_wrap(err, "cannot provide '%s'", path);
+	futimens(parent, (struct timespec[2]){ st.st_atim, st.st_mtim });
+	/* In a mount of the container it is none of the layer's concern. */
+	if (st.st_dev == root_st.st_dev)
+		c->made_stubs = true;
+	return 0;
+}
+
+/* Where the dangling link at `path` points, or NULL. The caller frees. */
+static char *dangling_target(int root, const char *path)
+{
+	struct error ignored = ERROR_INIT;
+	autoclose int fd =
+		confined_open(root, path, O_PATH | O_NOFOLLOW, 0, &ignored);
+	autofree char *parent = NULL;
+	char text[4096];
+	ssize_t len;
+	char *slash;
+
+	if (fd < 0)
+		return NULL;
+	len = readlinkat(fd, "", text, sizeof(text) - 1);
+	if (len <= 0)
+		return NULL;
+	text[len] = '\0';
+	parent = path_clean_rooted(path);
+	if (!parent)
+		return NULL;
+	slash = strrchr(parent, '/');
+	*(slash ? slash : parent) = '\0';
+	return path_join(*parent ? parent : "/", text);
+}
+
+int container_provide(struct container *c, const char *path, bool is_dir,
+		      struct error *err)
+{
+	autofree char *next = NULL;
+
+	/* As many links in a row as the kernel would follow. */
+	for (int links = 0; links < 40; links++) {
+		const char *now = next ? next : path;
+		autoclose int fd = confined_open(c->root, now, O_PATH, 0, err);
+		struct stat st;
+		char *target;
+
+		if (fd >= 0 && fstat(fd, &st) == 0) {
+			if (S_ISDIR(st.st_mode) == is_dir)
+				return 0;
+			return error_set(err, ERROR_REFUSED,
+					 "cannot mount on '%s': it is %s "
+					 "directory in the image",
+					 path, is_dir ? "no" : "a");
+		}
+		if (err->sys != ENOENT)
+			return error_wrap(err, "cannot mount on '%s'", path);
+		target = dangling_target(c->root, now);
+		if (!target)
+			return make_point(c, now, is_dir, err);
+		free(next);
+		next = target;
+	}
+	return error_set(err, ERROR_REFUSED,
+			 "cannot mount on '%s': too many links", path);
+}

@@ -1,0 +1,36 @@
+/* Docker's default seccomp profile as tables. */
+#ifndef BUILDER_SANDBOX_SECCOMP_PROFILE_H
+#define BUILDER_SANDBOX_SECCOMP_PROFILE_H
+
+#include <stddef.h>
+
+/* Names of system calls, separated by blanks; an unknown name is skipped. */
+extern const char seccomp_allowed[];
+
+/* Allowed when the container has capability `cap`. */
+struct seccomp_cap_rule {
+	int cap;
+	const char *names;
+};
+
+extern const struct seccomp_cap_rule seccomp_cap_rules[];
+extern const size_t n_seccomp_cap_rules;
+
+/*
+ * Calls younger than the installed libseccomp may be, with the number they
+ * have on every architecture (they are counted the same since 424). `cap` is
+ * -1 when no capability is needed.
+ */
+struct seccomp_numbered {
+	const char *name;
+	int number;
+	int cap;
+};
+
+extern const struct seccomp_numbered seccomp_numbered[];
+extern const size_t n_seccomp_numbered;
+
+/* Above this number nothing is in the profile: those get ENOSYS. */
+#define SECCOMP_LAST_KNOWN 466
+
+#endif

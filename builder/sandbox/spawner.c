@@ -1,0 +1,241 @@
+/* The builder's side of the spawner. */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "builder/sandbox/container.h"
+#include "builder/sandbox/mount.h"
+#include "builder/sandbox/sandbox.h"
+#include "builder/sandbox/spawner_wire.h"
+#include "builder/sandbox/wire.h"
+#include "store/base/io.h"
+
+struct spawner {
+	pid_t pid;
+	int socket; /* requests; its end of file is the spawner's end */
+	bool legacy_mounts;
+};
+
+static _Noreturn void be_spawner(int socket, pid_t builder)
+{
+	/* The socket tells as well, but not while a container is set up. */
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (getppid() != builder)
+		_exit(0);
+	_exit(spawner_loop(socket));
+}
+
+int spawner_start(struct spawner **ret, struct error *err)
+{
+	autofree struct spawner *s = calloc(1, sizeof(*s));
+	pid_t builder = getpid();
+	int pair[2];
+
+	if (!s)
+		return error_nomem(err, "the spawner");
+	s->legacy_mounts = !mount_api_works();
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+		return error_sys(err, errno, "cannot make a socket");
+	s->socket = pair[0];
+	s->pid = fork();
+	if (s->pid == 0) {
+		close(pair[0]);
+		be_spawner(pair[1], builder);
+	}
+	close(pair[1]);
+	if (s->pid < 0) {
+		close(pair[0]);
+		return error_sys(err, errno, "cannot start the spawner");
+	}
+	*ret = steal_pointer(&s);
+	return 0;
+}
+
+void spawner_stop(struct spawner *s)
+{
+	if (!s)
+		return;
+	/* Threads in spawner_run() may share the descriptor: end it for all. */
+	shutdown(s->socket, SHUT_RDWR);
+	close(s->socket);
+	while (waitpid(s->pid, NULL, 0) < 0 && errno == EINTR)
+		;
+	free(s);
+}
+
+/* What travels beside the request. Detached mounts end when closed. */
+struct cargo {
+	int fds[SPAWNER_FD_SOURCES + SPAWNER_SOURCES_MAX];
+	size_t n;
+	size_t n_owned; /* from SPAWNER_FD_SOURCES on */
+};
+
+static void cargo_close(struct cargo *cargo)
+{
+	while (cargo->n_owned)
+		close(cargo->fds[SPAWNER_FD_SOURCES + --cargo->n_owned]);
+}
+DEFINE_RELEASE(struct cargo, cargo_close);
+
+/*
+ * A source can be bound from our own mount namespace only, so the copy is
+ * made here and attached there: from the descriptor that is held, whatever
+ * happens to its path meanwhile.
+ */
+static int add_sources(const struct spawner *s, const struct sandbox *sb,
+		       struct cargo *cargo, struct error *err)
+{
+	for (size_t i = 0; i < sb->n_mounts; i++) {
+		const struct sandbox_mount *m = &sb->mounts[i];
+		int fd;
+
+		if (m->kind != SANDBOX_MOUNT_BIND)
+			continue;
+		if (cargo->n_owned == SPAWNER_SOURCES_MAX)
+			return error_set(err, ERROR_REFUSED,
+					 "more than %d mounts in one RUN",
+					 SPAWNER_SOURCES_MAX);
+		fd = s->legacy_mounts
+			     ? fcntl(m->source_fd, F_DUPFD_CLOEXEC, 3)
+			     : mount_detached_copy(m->source_fd, "", true, err);
+		if (fd < 0 && s->legacy_mounts)
+			error_sys(err, errno, "cannot hold a mount's source");
+		if (fd < 0)
+			return error_wrap(err, "mounting '%s'", m->target);
+		cargo->fds[SPAWNER_FD_SOURCES + cargo->n_owned++] = fd;
+	}
+	cargo->n = SPAWNER_FD_SOURCES + cargo->n_owned;
+	return 0;
+}
+
+static int describe(const struct sandbox *sb, size_t *len, struct error *err)
+{
+	AUTO(buf_release) struct buf buf = BUF_INIT;
+	autoclose int fd = memfd_create("container", MFD_CLOEXEC);
+
+	if (fd < 0)
+		return error_sys(err, errno, "cannot describe a container");
+	if (wire_encode(sb, &buf, err) < 0 ||
+	    io_write(fd, buf.data, buf.len, "a container's description", err) <
+		    0)
+		return -1;
+	*len = buf.len;
+	return steal_fd(&fd);
+}
+
+static int send_request(const struct spawner *s,
+			const struct spawner_request *request,
+			const struct cargo *cargo, struct error *err)
+{
+	union {
+		struct cmsghdr header;
+		char space[CMSG_SPACE(sizeof(cargo->fds))];
+	} control = { 0 };
+	struct iovec iov = { (void *)request, sizeof(*request) };
+	struct msghdr msg = {
+		.msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = &control,
+		.msg_controllen = CMSG_SPACE(cargo->n * sizeof(int)),
+	};
+	ssize_t r;
+
+	control.header.cmsg_level = SOL_SOCKET;
+	control.header.cmsg_type = SCM_RIGHTS;
+	control.header.cmsg_len = CMSG_LEN(cargo->n * sizeof(int));
+	memcpy(CMSG_DATA(&control.header), cargo->fds, cargo->n * sizeof(int));
+	do
+		r = sendmsg(s->socket, &msg, MSG_NOSIGNAL);
+	while (r < 0 && errno == EINTR);
+	if (r < 0)
+		return error_sys(err, errno, "cannot reach the spawner");
+	return 0;
+}
+
+/*
+ * Wait for the reply. A cancelled run is told to the spawner by shutting our
+ * side; it still replies, once every process is gone.
+ */
+static int await_reply(int fd, struct cancel *cancel,
+		       struct spawner_reply *reply, struct error *err)
+{
+	struct pollfd polled[2] = {
+		{ .fd = fd, .events = POLLIN },
+		{ .fd = cancel ? cancel_fd(cancel) : -1, .events = POLLIN },
+	};
+	ssize_t r;
+
+	for (;;) {
+		if (poll(polled, 2, -1) < 0 && errno != EINTR)
+			return error_sys(err, errno, "cannot wait");
+		if (polled[0].revents)
+			break;
+		if (polled[1].revents) {
+			shutdown(fd, SHUT_WR);
+			polled[1].fd = -1;
+		}
+	}
+	r = recv(fd, reply, sizeof(*reply), 0);
+	if (r != (ssize_t)sizeof(*reply))
+		return error_set(err, ERROR_SYSTEM,
+				 "the process that runs containers has ended");
+	return 0;
+}
+
+static int check(const struct sandbox *sb, struct error *err)
+{
+	if (!sb->args || !sb->args[0])
+		return error_set(err, ERROR_DOCKERFILE, "no command to run");
+	return 0;
+}
+
+int spawner_run(struct spawner *s, const struct sandbox *sb, int output_fd,
+		struct cancel *cancel, struct sandbox_result *ret,
+		struct error *err)
+{
+	AUTO(cargo_close) struct cargo cargo = { 0 };
+	autoclose int ours = -1;
+	autoclose int theirs = -1;
+	autoclose int description = -1;
+	struct spawner_request request = { 0 };
+	struct spawner_reply reply;
+	int pair[2];
+
+	if (check(sb, err) < 0 || cancel_check(cancel, err) < 0 ||
+	    add_sources(s, sb, &cargo, err) < 0)
+		return -1;
+	description = describe(sb, &request.description_len, err);
+	if (description < 0)
+		return -1;
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+		return error_sys(err, errno, "cannot make a socket");
+	ours = pair[0];
+	theirs = pair[1];
+	cargo.fds[SPAWNER_FD_REPLY] = theirs;
+	cargo.fds[SPAWNER_FD_DESCRIPTION] = description;
+	cargo.fds[SPAWNER_FD_OUTPUT] = output_fd;
+	request.clone_flags = container_clone_flags(sb);
+	request.n_sources = cargo.n_owned;
+	if (send_request(s, &request, &cargo, err) < 0)
+		return -1;
+	/* Else the end of the spawner would not be seen. */
+	close(steal_fd(&theirs));
+	cargo_close(&cargo);
+	if (await_reply(ours, cancel, &reply, err) < 0 ||
+	    cancel_check(cancel, err) < 0)
+		return -1;
+	if (reply.has_failed) {
+		*err = reply.err;
+		return -1;
+	}
+	*ret = reply.result;
+	return 0;
+}
