@@ -1,0 +1,56 @@
+/*
+ * HTTP URLs as registries hand them out (Location, realm) and what must be
+ * known of them before anything is sent there.
+ */
+#ifndef REGISTRY_URL_H
+#define REGISTRY_URL_H
+
+#include <stdbool.h>
+
+#include "store/base/buf.h"
+#include "store/base/cleanup.h"
+#include "store/base/error.h"
+
+struct url {
+	char *text; /* the whole, without fragment */
+	bool https;
+	char *authority; /* "host" or "host:port" as written, lower case */
+	char *host;	 /* without port and brackets, lower case */
+	int port;	 /* 80 or 443 when not written */
+	char *path;	 /* from '/', with the query */
+};
+
+/*
+ * Only http and https, no user names, no control characters or blanks, at
+ * most 16 KiB. ERROR_REFUSED.
+ */
+int url_parse(const char *text, struct url *ret, struct error *err);
+void url_release(struct url *u);
+DEFINE_RELEASE(struct url, url_release);
+
+/* What `location` means when it was answered by `base`. */
+int url_resolve(const struct url *base, const char *location, struct url *ret,
+		struct error *err);
+
+/* Same scheme, host and port: what credentials are bound to. */
+bool url_same_origin(const struct url *a, const struct url *b);
+
+enum url_place {
+	URL_ELSEWHERE,
+	URL_LOOPBACK,	/* this machine: localhost, 127/8, ::1, 0.0.0.0 */
+	URL_LINK_LOCAL, /* 169.254/16, fe80::/10: cloud metadata services */
+};
+
+/* Judged by the literal address; names other than localhost: elsewhere. */
+enum url_place url_host_place(const char *host);
+
+/* Append "key=value" percent-encoded, after '?' or '&' as `url` needs. */
+void url_add_query(struct buf *url, const char *key, const char *value);
+
+/* Append `text` percent-encoded. */
+void url_escape(struct buf *out, const char *text);
+
+/* The URL up to its query, for messages: queries carry signatures. */
+char *url_for_message(const char *text);
+
+#endif
