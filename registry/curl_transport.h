@@ -1,0 +1,22 @@
+/* The only place that touches libcurl. */
+#ifndef REGISTRY_CURL_TRANSPORT_H
+#define REGISTRY_CURL_TRANSPORT_H
+
+#include "registry/http.h"
+#include "store/base/cancel.h"
+
+struct curl_transport_options {
+	const struct cancel *cancel; /* or NULL; borrowed */
+	int64_t connect_ms;	     /* for name lookup, TCP and TLS together */
+	int64_t stall_ms; /* fewer than 1 KiB in so long is a stall */
+	int64_t reply_ms; /* for a reply once the request is sent */
+};
+
+/*
+ * Connections are kept and used again. Proxies are taken from the usual
+ * environment variables. The process must ignore SIGPIPE.
+ */
+int curl_transport_new(const struct curl_transport_options *options,
+		       struct http_transport **ret, struct error *err);
+
+#endif
