@@ -37,11 +37,16 @@ struct registry_options {
 	const char *credentials; /* "user:password" for every host; or NULL */
 	unsigned retries;	 /* of a request; 0 means the default, 5 */
 	unsigned parallel;	 /* blobs at a time; 0 means the default, 4 */
+	int64_t backoff_ms;	 /* before the first retry; 0: 2 seconds */
+	int64_t stall_ms;	 /* patience with a silent peer; 0: a minute */
 	struct cancel *cancel;	 /* or NULL */
 	struct registry_events events;
 };
 
-/* `options` is copied, what it points to is borrowed. */
+/*
+ * `options` is copied, what it points to is borrowed. The process must ignore
+ * SIGPIPE.
+ */
 int registry_new(const struct registry_options *options, struct registry **ret,
 		 struct error *err);
 void registry_free(struct registry *r);

@@ -1,0 +1,24 @@
+/* Answering a registry's challenge for one request. */
+#ifndef REGISTRY_AUTHORIZE_H
+#define REGISTRY_AUTHORIZE_H
+
+#include "registry/client.h"
+
+/* What a request is going to do. */
+struct access {
+	const char *repository; /* path, "library/alpine" */
+	bool push;		/* pull always */
+	const char *also_pull;	/* repository to mount from, or NULL */
+};
+
+/*
+ * The "Authorization: ..." line for a request to the connected host `h`;
+ * `*ret` is NULL when none is needed or none can be made. `asked` is the
+ * challenge of a 401 that the request met before (its token is fetched anew,
+ * its scope honoured), else NULL. A credential helper that fails is told to
+ * the user and the request goes out anonymously; host.problem keeps why.
+ */
+int authorize(struct registry *r, struct host *h, const struct access *a,
+	      const struct challenge *asked, char **ret, struct error *err);
+
+#endif

@@ -1,0 +1,151 @@
+#include "registry/host.h"
+
+#include <string.h>
+
+#include "registry/certs.h"
+
+/* Docker Hub's API is not where its name says. */
+static const char *api_authority(const char *domain)
+{
+	return strcmp(domain, "docker.io") ? domain : "registry-1.docker.io";
+}
+
+static bool on_loopback(const char *domain, struct error *err)
+{
+	AUTO(url_release) struct url url = { 0 };
+	struct buf text = BUF_INIT;
+	autofree char *owned = NULL;
+
+	buf_printf(&text, "http://%s/", domain);
+	owned = buf_steal(&text);
+	return owned && url_parse(owned, &url, err) == 0 &&
+	       url_host_place(url.host) == URL_LOOPBACK;
+}
+
+int host_new(const char *domain, const struct host_options *options,
+	     struct host **ret, struct error *err)
+{
+	struct host *h = calloc(1, sizeof(*h));
+	struct error ignored = ERROR_INIT;
+
+	if (!h)
+		return error_nomem(err, "preparing a registry host");
+	pthread_mutex_init(&h->lock, NULL);
+	h->domain = strdup(domain);
+	h->tokens = map_new(host_token_free);
+	if (!h->domain || !h->tokens) {
+		host_free(h);
+		return error_nomem(err, "preparing a registry host");
+	}
+	if (certs_load(api_authority(domain), options->ca_file, &h->tls, err) <
+	    0) {
+		host_free(h);
+		return -1;
+	}
+	h->insecure = options->insecure || on_loopback(domain, &ignored);
+	h->tls.unverified = h->insecure;
+	*ret = h;
+	return 0;
+}
+
+void host_token_free(void *token)
+{
+	struct host_token *t = token;
+
+	if (!t)
+		return;
+	if (t->value)
+		explicit_bzero(t->value, strlen(t->value));
+	free(t->value);
+	free(t);
+}
+
+void host_free(struct host *h)
+{
+	if (!h)
+		return;
+	free(h->domain);
+	http_tls_release(&h->tls);
+	url_release(&h->base);
+	challenge_release(&h->challenge);
+	map_free(h->tokens);
+	pthread_mutex_destroy(&h->lock);
+	free(h);
+}
+
+/* One GET /v2/ with this scheme; any HTTP answer will do. */
+static int ping(struct host *h, const struct http_client *c, const char *scheme,
+		unsigned tries, enum http_failure *failure, struct error *err)
+{
+	AUTO(http_exchange_free) struct http_exchange *x = NULL;
+	AUTO(url_release) struct url url = { 0 };
+	AUTO(buf_release) struct buf text = BUF_INIT;
+	struct http_request rq = { .method = "GET", .tls = &h->tls };
+
+	*failure = HTTP_OWN_FAULT;
+	buf_printf(&text, "%s://%s/v2/", scheme, api_authority(h->domain));
+	if (buf_check(&text, "asking a registry", err) < 0 ||
+	    url_parse(text.data, &url, err) < 0)
+		return -1;
+	rq.url = url.text;
+	if (http_send(c, &rq, tries, &x, failure, err) < 0)
+		return -1;
+	if (x->status == 401 &&
+	    challenge_pick(&x->headers, &h->challenge, err) < 0)
+		return -1;
+	h->base = url;
+	url = (struct url){ 0 };
+	return 0;
+}
+
+/* Where plain HTTP will do, a server that speaks no TLS says so quickly. */
+static int connect_insecure(struct host *h, const struct http_client *c,
+			    struct error *err)
+{
+	enum http_failure failure;
+
+	for (unsigned attempt = 1;; attempt++) {
+		if (ping(h, c, "https", 1, &failure, err) == 0)
+			return 0;
+		if (failure == HTTP_OWN_FAULT)
+			return -1;
+		if (ping(h, c, "http", 1, &failure, err) == 0)
+			return 0;
+		if (failure == HTTP_OWN_FAULT || attempt == c->tries)
+			return -1;
+		if (http_wait(c, http_backoff(c, attempt), err) < 0)
+			return -1;
+	}
+}
+
+static int connect_secure(struct host *h, const struct http_client *c,
+			  struct error *err)
+{
+	enum http_failure failure;
+
+	if (ping(h, c, "https", 0, &failure, err) == 0)
+		return 0;
+	if (failure == HTTP_UNREACHABLE || failure == HTTP_UNTRUSTED)
+		error_wrap(err, "cannot reach registry %s (%s)", h->domain,
+			   "a registry with an unknown certificate or "
+			   "without TLS needs its CA, or --insecure");
+	return -1;
+}
+
+int host_connect(struct host *h, const struct http_client *c, struct error *err)
+{
+	struct http_client hasty = *c;
+	int failed = 0;
+
+	/* A host never heard of is more likely mistyped than busy. */
+	hasty.tries = c->tries < 3 ? c->tries : 3;
+	hasty.backoff_ms = c->backoff_ms / 4;
+	pthread_mutex_lock(&h->lock);
+	if (!h->connected) {
+		failed = h->insecure ? connect_insecure(h, &hasty, err)
+				     : connect_secure(h, &hasty, err);
+		h->connected = !failed;
+	}
+	pthread_mutex_unlock(&h->lock);
+	return failed;
+}
