@@ -1,0 +1,169 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <fcntl.h>
+#include <string.h>
+#include <time.h>
+
+#include "store/base/timefmt.h"
+#include "store/file_digests.h"
+#include "tests/unit/store/place.h"
+
+/* What stat() says of a file that last changed `age` seconds ago. */
+static struct stat file_of_age(time_t age)
+{
+	struct stat st = { .st_dev = 1, .st_ino = 2, .st_size = 3 };
+
+	st.st_ctim = time_now();
+	st.st_ctim.tv_sec -= age;
+	st.st_ctim.tv_nsec |= 1;
+	st.st_mtim = st.st_ctim;
+	return st;
+}
+
+static struct file_digests *open_digests(struct place *p)
+{
+	struct error err = ERROR_INIT;
+	struct file_digests *f = NULL;
+
+	expect_ok(file_digests_open(p->store, "/context", &f, &err), &err);
+	return f;
+}
+
+/* Remember `path` in one run, then start over. */
+static void remember(struct place *p, const char *path, const struct stat *st,
+		     const struct digest *d)
+{
+	AUTO(file_digests_free) struct file_digests *f = open_digests(p);
+	struct error err = ERROR_INIT;
+
+	expect_ok(file_digests_put(f, path, st, d, &err), &err);
+	expect_ok(file_digests_save(f, p->batch, &err), &err);
+	place_restart(p);
+}
+
+static void an_unchanged_file_is_known(void **state)
+{
+	struct place *p = *state;
+	AUTO(file_digests_free) struct file_digests *f = NULL;
+	struct stat st = file_of_age(10);
+	struct digest d, found;
+
+	digest_bytes("x", 1, &d);
+	remember(p, "a/b", &st, &d);
+	f = open_digests(p);
+	assert_true(file_digests_get(f, "a/b", &st, &found));
+	assert_true(digest_equal(&d, &found));
+	assert_false(file_digests_get(f, "a/c", &st, &found));
+}
+
+static void any_change_makes_a_file_unknown(void **state)
+{
+	struct place *p = *state;
+	AUTO(file_digests_free) struct file_digests *f = NULL;
+	struct stat st = file_of_age(10), other;
+	struct digest d, found;
+
+	digest_bytes("x", 1, &d);
+	remember(p, "a", &st, &d);
+	f = open_digests(p);
+	other = st;
+	other.st_size++;
+	assert_false(file_digests_get(f, "a", &other, &found));
+	other = st;
+	other.st_ino++;
+	assert_false(file_digests_get(f, "a", &other, &found));
+	other = st;
+	other.st_dev++;
+	assert_false(file_digests_get(f, "a", &other, &found));
+	other = st;
+	other.st_mtim.tv_nsec ^= 2;
+	assert_false(file_digests_get(f, "a", &other, &found));
+	other = st;
+	other.st_ctim.tv_sec++;
+	assert_false(file_digests_get(f, "a", &other, &found));
+	assert_true(file_digests_get(f, "a", &st, &found));
+}
+
+static void a_file_just_changed_is_not_believed(void **state)
+{
+	struct place *p = *state;
+	AUTO(file_digests_free) struct file_digests *f = NULL;
+	struct stat fresh = file_of_age(0), coarse = file_of_age(1);
+	struct digest d, found;
+
+	digest_bytes("x", 1, &d);
+	coarse.st_ctim.tv_nsec = coarse.st_mtim.tv_nsec = 0;
+	remember(p, "fresh", &fresh, &d);
+	remember(p, "coarse", &coarse, &d);
+	f = open_digests(p);
+	assert_false(file_digests_get(f, "fresh", &fresh, &found));
+	assert_false(file_digests_get(f, "coarse", &coarse, &found));
+}
+
+static void a_damaged_file_is_forgotten(void **state)
+{
+	struct place *p = *state;
+	struct stat st = file_of_age(10);
+	autodir DIR *dir = NULL;
+	struct digest d, found;
+	struct dirent *e;
+
+	digest_bytes("x", 1, &d);
+	remember(p, "a", &st, &d);
+	dir = fdopendir(openat(p->scratch->fd, "files",
+			       O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+	while ((e = readdir(dir))) {
+		AUTO(file_digests_free) struct file_digests *f = NULL;
+		autoclose int fd = -1;
+
+		if (e->d_name[0] == '.')
+			continue;
+		fd = openat(dirfd(dir), e->d_name, O_WRONLY | O_CLOEXEC);
+		assert_int_equal(pwrite(fd, "?", 1, 120), 1);
+		f = open_digests(p);
+		assert_false(file_digests_get(f, "a", &st, &found));
+		/* A short one just as well. */
+		assert_int_equal(ftruncate(fd, 30), 0);
+		file_digests_free(f);
+		f = open_digests(p);
+		assert_false(file_digests_get(f, "a", &st, &found));
+	}
+}
+
+static void files_nobody_asks_for_are_dropped_in_the_end(void **state)
+{
+	struct place *p = *state;
+	AUTO(file_digests_free) struct file_digests *f = NULL;
+	struct stat st = file_of_age(10);
+	struct digest d, found;
+	int i;
+
+	digest_bytes("x", 1, &d);
+	remember(p, "gone", &st, &d);
+	for (i = 0; i < 20; i++)
+		remember(p, "used", &st, &d);
+	f = open_digests(p);
+	assert_false(file_digests_get(f, "gone", &st, &found));
+	assert_true(file_digests_get(f, "used", &st, &found));
+}
+
+#define TEST(name)                                                             \
+	cmocka_unit_test_setup_teardown(name, place_setup, place_teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(an_unchanged_file_is_known),
+		TEST(any_change_makes_a_file_unknown),
+		TEST(a_file_just_changed_is_not_believed),
+		TEST(a_damaged_file_is_forgotten),
+		TEST(files_nobody_asks_for_are_dropped_in_the_end),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
