@@ -229,35 +229,30 @@ int config_set_command(json_t *config, const char *member,
 	return set_member(run, "ArgsEscaped", json_true(), err);
 }
 
-void healthcheck_release(struct healthcheck *h)
-{
-	strv_release(&h->test);
-}
-
 static int set_number(json_t *object, const char *name, int64_t value,
 		      struct error *err)
 {
 	return value ? set_member(object, name, json_integer(value), err) : 0;
 }
 
-int config_set_healthcheck(json_t *config, const struct healthcheck *h,
-			   struct error *err)
+int config_set_healthcheck(json_t *config, const struct strv *test,
+			   const struct healthcheck *h, struct error *err)
 {
-	json_t *object, *test;
+	json_t *object, *list;
 	size_t i;
 
 	config_remove(config, "Healthcheck");
 	object = part(config, "Healthcheck", JSON_OBJECT, err);
-	test = json_array();
-	if (!object || set_member(object, "Test", test, err) < 0)
+	list = json_array();
+	if (!object || set_member(object, "Test", list, err) < 0)
 		return -1;
-	for (i = 0; i < h->test.len; i++)
-		if (append_text(test, h->test.items[i], err) < 0)
+	for (i = 0; i < test->len; i++)
+		if (append_text(list, test->items[i], err) < 0)
 			return -1;
-	if (set_number(object, "Interval", h->interval, err) < 0 ||
-	    set_number(object, "Timeout", h->timeout, err) < 0 ||
-	    set_number(object, "StartPeriod", h->start_period, err) < 0 ||
-	    set_number(object, "StartInterval", h->start_interval, err) < 0)
+	if (set_number(object, "Interval", h->interval_ns, err) < 0 ||
+	    set_number(object, "Timeout", h->timeout_ns, err) < 0 ||
+	    set_number(object, "StartPeriod", h->start_period_ns, err) < 0 ||
+	    set_number(object, "StartInterval", h->start_interval_ns, err) < 0)
 		return -1;
 	return set_number(object, "Retries", h->retries, err);
 }

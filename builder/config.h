@@ -6,8 +6,8 @@
 #define BUILDER_CONFIG_H
 
 #include <jansson.h>
-#include <stdint.h>
 
+#include "parser/healthcheck.h"
 #include "store/base/error.h"
 #include "store/base/strv.h"
 #include "store/platform.h"
@@ -61,21 +61,9 @@ int config_set_label(json_t *config, const char *name, const char *value,
 int config_set_command(json_t *config, const char *member,
 		       const struct strv *argv, struct error *err);
 
-/* Durations in nanoseconds; 0 means the runtime's default everywhere. */
-struct healthcheck {
-	struct strv test;
-	int64_t interval;
-	int64_t timeout;
-	int64_t start_period;
-	int64_t start_interval;
-	int64_t retries;
-};
-
-void healthcheck_release(struct healthcheck *h);
-DEFINE_RELEASE(struct healthcheck, healthcheck_release);
-
-int config_set_healthcheck(json_t *config, const struct healthcheck *h,
-			   struct error *err);
+/* HEALTHCHECK; `test` is "NONE", or "CMD" or "CMD-SHELL" and the command. */
+int config_set_healthcheck(json_t *config, const struct strv *test,
+			   const struct healthcheck *h, struct error *err);
 
 /* MAINTAINER. */
 int config_set_author(json_t *config, const char *author, struct error *err);

@@ -143,25 +143,26 @@ void history_duration(struct buf *out, int64_t nanoseconds)
 	}
 }
 
-void history_healthcheck(struct buf *out, const struct healthcheck *h)
+void history_healthcheck(struct buf *out, const struct strv *test,
+			 const struct healthcheck *h)
 {
 	const struct {
 		const char *name;
 		int64_t value;
 	} durations[] = {
-		{ " Interval:", h->interval },
-		{ " Timeout:", h->timeout },
-		{ " StartPeriod:", h->start_period },
-		{ " StartInterval:", h->start_interval },
+		{ " Interval:", h->interval_ns },
+		{ " Timeout:", h->timeout_ns },
+		{ " StartPeriod:", h->start_period_ns },
+		{ " StartInterval:", h->start_interval_ns },
 	};
 	size_t i;
 
 	buf_append_str(out, "HEALTHCHECK {Test:[");
-	append_joined(out, &h->test);
+	append_joined(out, test);
 	buf_append_char(out, ']');
 	for (i = 0; i < ARRAY_LEN(durations); i++) {
 		buf_append_str(out, durations[i].name);
 		history_duration(out, durations[i].value);
 	}
-	buf_printf(out, " Retries:%" PRId64 "}", h->retries);
+	buf_printf(out, " Retries:%" PRId32 "}", h->retries);
 }

@@ -9,7 +9,7 @@
 
 #include <stdint.h>
 
-#include "builder/config.h"
+#include "parser/healthcheck.h"
 #include "store/base/buf.h"
 #include "store/base/strv.h"
 
@@ -28,7 +28,8 @@ void history_quoted(struct buf *out, const char *keyword,
 void history_list(struct buf *out, const char *keyword,
 		  const struct strv *items);
 
-void history_healthcheck(struct buf *out, const struct healthcheck *h);
+void history_healthcheck(struct buf *out, const struct strv *test,
+			 const struct healthcheck *h);
 
 /* "1m30s", "500ms", "0s" */
 void history_duration(struct buf *out, int64_t nanoseconds);

@@ -168,11 +168,11 @@ int plan_new(const struct dockerfile *df, const struct plan_options *options,
 	pl.plan = calloc(1, sizeof(*pl.plan));
 	if (!pl.plan)
 		return error_nomem(err, "planning the build");
-	if (dockerfile_check(df, err) < 0 || scope_globals(&pl, err) < 0 ||
-	    scope_epoch(&pl, err) < 0 || stages_split(&pl, err) < 0 ||
-	    stages_find_target(&pl, err) < 0 || graph_link(&pl, err) < 0 ||
-	    graph_prune(&pl, err) < 0 || evaluate_stages(&pl, err) < 0 ||
-	    finish_target(&pl, err) < 0 || scope_warn_unused(&pl, err) < 0)
+	if (scope_globals(&pl, err) < 0 || scope_epoch(&pl, err) < 0 ||
+	    stages_split(&pl, err) < 0 || stages_find_target(&pl, err) < 0 ||
+	    graph_link(&pl, err) < 0 || graph_prune(&pl, err) < 0 ||
+	    evaluate_stages(&pl, err) < 0 || finish_target(&pl, err) < 0 ||
+	    scope_warn_unused(&pl, err) < 0)
 		return -1;
 	*ret = steal_pointer(&pl.plan);
 	return 0;

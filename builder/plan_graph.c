@@ -312,6 +312,8 @@ static int parse_trigger(struct planner *pl, struct stage_state *st,
 	if (dockerfile_parse_trigger(text, &tree, err) < 0)
 		return -1;
 	st->trees[st->n_trees++] = tree;
+	if (instruction_check(&tree->instructions[0], tree->escape, err) < 0)
+		return -1;
 	c->in = &tree->instructions[0];
 	c->trigger = true;
 	c->first_line = st->from->first_line;

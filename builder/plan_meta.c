@@ -1,13 +1,10 @@
 /* Instructions that change the config and nothing else. */
-#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <strings.h>
 
 #include "builder/config.h"
 #include "builder/history.h"
 #include "builder/plan_internal.h"
-#include "parser/duration.h"
 #include "parser/port.h"
 #include "parser/signal_name.h"
 
@@ -235,50 +232,13 @@ int meta_shell(struct planner *pl, struct stage_state *st,
 	return stage_add_history(st, &text, NULL, err);
 }
 
-/* A duration of HEALTHCHECK: 0 or at least a millisecond. */
-static int read_interval(const struct instruction *in, const char *flag,
-			 int64_t *ret, struct error *err)
-{
-	const char *value = instruction_flag(in, flag);
-
-	if (!value || !*value)
-		return 0;
-	if (duration_parse(value, ret, err) < 0)
-		return -1;
-	if (*ret && *ret < 1000000)
-		return error_set(err, ERROR_DOCKERFILE,
-				 "Interval \"%s\" cannot be less than 1ms",
-				 flag);
-	return 0;
-}
-
-static int read_retries(const struct instruction *in, int64_t *ret,
-			struct error *err)
-{
-	const char *value = instruction_flag(in, "retries");
-	char *end;
-
-	if (!value || !*value)
-		return 0;
-	errno = 0;
-	*ret = strtoll(value, &end, 10);
-	if (*end || errno || *ret > INT32_MAX || *ret < INT32_MIN)
-		return error_set(err, ERROR_DOCKERFILE,
-				 "--retries is not a number: %s", value);
-	if (*ret < 0)
-		return error_set(err, ERROR_DOCKERFILE,
-				 "--retries cannot be negative (%" PRId64 ")",
-				 *ret);
-	return 0;
-}
-
 /* "CMD" with a JSON list runs as it is, otherwise in a shell. */
-static int read_test(const struct instruction *in, struct strv *ret,
+static int read_test(const struct instruction *in, bool none, struct strv *ret,
 		     struct error *err)
 {
 	size_t i;
 
-	if (!strcasecmp(in->args.items[0], "NONE"))
+	if (none)
 		strv_append(ret, "NONE");
 	else
 		strv_append(ret, in->json ? "CMD" : "CMD-SHELL");
@@ -290,21 +250,17 @@ static int read_test(const struct instruction *in, struct strv *ret,
 int meta_healthcheck(struct planner *pl, struct stage_state *st,
 		     const struct command *c, struct error *err)
 {
-	AUTO(healthcheck_release) struct healthcheck h = { 0 };
+	AUTO(strv_release) struct strv test = STRV_INIT;
 	AUTO(buf_release) struct buf text = BUF_INIT;
-	const struct instruction *in = c->in;
+	struct healthcheck h;
 
 	(void)pl;
-	if (read_test(in, &h.test, err) < 0 ||
-	    read_interval(in, "interval", &h.interval, err) < 0 ||
-	    read_interval(in, "timeout", &h.timeout, err) < 0 ||
-	    read_interval(in, "start-period", &h.start_period, err) < 0 ||
-	    read_interval(in, "start-interval", &h.start_interval, err) < 0 ||
-	    read_retries(in, &h.retries, err) < 0)
+	if (healthcheck_parse(c->in, &h, err) < 0 ||
+	    read_test(c->in, h.none, &test, err) < 0)
 		return -1;
-	if (config_set_healthcheck(st->stage->config, &h, err) < 0)
+	if (config_set_healthcheck(st->stage->config, &test, &h, err) < 0)
 		return -1;
-	history_healthcheck(&text, &h);
+	history_healthcheck(&text, &test, &h);
 	return stage_add_history(st, &text, NULL, err);
 }
 

@@ -85,7 +85,7 @@ static int read_network(const struct instruction *in, struct run_args *run,
 {
 	const char *mode = instruction_flag(in, "network");
 
-	if (!mode)
+	if (!mode || !*mode)
 		mode = "default";
 	if (strcmp(mode, "default") && strcmp(mode, "none") &&
 	    strcmp(mode, "host"))
@@ -100,7 +100,8 @@ static int read_security(const struct instruction *in, struct run_args *run,
 {
 	const char *mode = instruction_flag(in, "security");
 
-	if (mode && strcmp(mode, "sandbox") && strcmp(mode, "insecure"))
+	if (mode && *mode && strcmp(mode, "sandbox") &&
+	    strcmp(mode, "insecure"))
 		return error_set(err, ERROR_DOCKERFILE,
 				 "security \"%s\" is not valid", mode);
 	run->insecure = mode && !strcmp(mode, "insecure");

@@ -131,10 +131,23 @@ static int declare_global(struct planner *pl, const char *word,
 	return strv_check(&pl->globals, WHAT, err);
 }
 
+static int declare_globals(struct planner *pl, const struct instruction *in,
+			   struct error *err)
+{
+	size_t i;
+
+	if (instruction_check(in, pl->df->escape, err) < 0)
+		return -1;
+	for (i = 0; i < in->args.len; i++)
+		if (declare_global(pl, in->args.items[i], err) < 0)
+			return -1;
+	return 0;
+}
+
 int scope_globals(struct planner *pl, struct error *err)
 {
 	const struct dockerfile *df = pl->df;
-	size_t i, j;
+	size_t i;
 
 	predefine_platform(pl, "BUILD", &pl->options->host);
 	predefine_platform(pl, "TARGET", &pl->options->platform);
@@ -144,10 +157,9 @@ int scope_globals(struct planner *pl, struct error *err)
 
 		if (in->kind != INSTR_ARG)
 			break;
-		for (j = 0; j < in->args.len; j++)
-			if (declare_global(pl, in->args.items[j], err) < 0)
-				return error_at_lines(err, in->first_line,
-						      in->last_line);
+		if (declare_globals(pl, in, err) < 0)
+			return error_at_lines(err, in->first_line,
+					      in->last_line);
 	}
 	pl->n_global = i;
 	return strv_check(&pl->globals, WHAT, err);

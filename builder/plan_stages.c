@@ -189,9 +189,6 @@ static int read_from(struct planner *pl, struct stage_state *st,
 
 	st->from = in;
 	stage->from_line = in->first_line;
-	if (in->args.len != 1 && in->args.len != 3)
-		return error_set(err, ERROR_DOCKERFILE,
-				 "FROM requires either one or three arguments");
 	stage->platform = pl->options->platform;
 	if (in->args.len == 3) {
 		stage->name = lower_copy(in->args.items[2]);
@@ -228,6 +225,8 @@ static int add_command(struct stage_state *st, const struct instruction *in,
 static int split_one(struct planner *pl, struct stage_state **current,
 		     const struct instruction *in, struct error *err)
 {
+	if (instruction_check(in, pl->df->escape, err) < 0)
+		return -1;
 	if (in->kind == INSTR_FROM) {
 		*current = *current ? *current + 1 : pl->states;
 		return read_from(pl, *current, in, err);

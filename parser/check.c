@@ -314,6 +314,14 @@ static int check_instruction(struct check *c, const struct instruction *in)
 	return flags_check(in, c->err);
 }
 
+int instruction_check(const struct instruction *in, char escape,
+		      struct error *err)
+{
+	struct check c = { escape, err };
+
+	return check_instruction(&c, in);
+}
+
 static int check_all(struct check *c, const struct dockerfile *df,
 		     struct stages *stages)
 {

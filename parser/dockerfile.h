@@ -108,6 +108,13 @@ int dockerfile_parse(const char *data, size_t size, struct dockerfile **ret,
 int dockerfile_check(const struct dockerfile *df, struct error *err);
 
 /*
+ * The part of it that concerns one instruction alone, whatever stands around
+ * it; no lines are set.
+ */
+int instruction_check(const struct instruction *in, char escape,
+		      struct error *err);
+
+/*
  * Parse one ONBUILD trigger text as found in an image config. The instruction
  * is the only one of the returned tree and is allowed as a trigger; its lines
  * are those of the text, its escape character is a backslash.
