@@ -1,0 +1,41 @@
+/* What a RUN finds in /etc/resolv.conf and /etc/hosts. */
+#ifndef BUILDER_SANDBOX_RESOLV_H
+#define BUILDER_SANDBOX_RESOLV_H
+
+#include "builder/sandbox/sandbox.h"
+#include "store/base/buf.h"
+
+/* Lists are NULL-terminated or NULL. Each given list replaces the host's. */
+struct resolv_options {
+	enum sandbox_network network;
+	const char *const *servers; /* --dns */
+	const char *const *search;  /* --dns-search; "." for none */
+	const char *const *options; /* --dns-option */
+};
+
+/*
+ * Append the file's contents: the host's servers, search list and options.
+ * Servers on loopback reach nothing from a network of its own and are left
+ * out there; when none remains, public ones (8.8.8.8, 8.8.4.4) take their
+ * place. `host` is the text of the host's file.
+ */
+int resolv_conf_make(const char *host, const struct resolv_options *o,
+		     struct buf *ret, struct error *err);
+
+/*
+ * Append the text of the host's resolver configuration. When its only server
+ * is the stub of systemd-resolved, the file behind that is taken. A missing
+ * file is empty.
+ */
+int resolv_conf_read_host(struct buf *ret, struct error *err);
+
+/*
+ * Append the contents of /etc/hosts: loopback, `hostname`, then `add_hosts`
+ * in the forms of --add-host ("name:ip", "name=ip", the ip may be
+ * "host-gateway" with the host's network). A bad one is ERROR_USAGE.
+ */
+int hosts_make(const char *hostname, const char *const *add_hosts,
+	       enum sandbox_network network, struct buf *ret,
+	       struct error *err);
+
+#endif
