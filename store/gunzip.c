@@ -1,6 +1,5 @@
 /* Streaming gunzip on ISA-L. */
 #include <isa-l/igzip_lib.h>
-#include <string.h>
 
 #include "store/gzip.h"
 
@@ -10,6 +9,12 @@ struct gunzip {
 	struct stream base;
 	struct stream *inner;
 	struct inflate_state state;
+	/*
+	 * isal_inflate() would read headers too, but forgets their flags when
+	 * one is cut by the end of its input.
+	 */
+	struct isal_gzip_header header;
+	bool in_header;
 	bool in_eof;
 	bool later_member; /* the first one ended well */
 	uint8_t in[IN_SIZE];
@@ -41,12 +46,29 @@ static int inflate_error(int status, bool later_member, struct error *err)
 	return error_set(err, ERROR_INTEGRITY, "gzip data is damaged");
 }
 
-/* Another member begins here; FINISH is the state between members. */
-static void next_member(struct gunzip *g)
+static void begin_member(struct gunzip *g)
 {
 	isal_inflate_reset(&g->state);
-	g->state.crc_flag = ISAL_GZIP;
-	g->later_member = true;
+	g->state.crc_flag = ISAL_GZIP_NO_HDR_VER;
+	isal_gzip_header_init(&g->header);
+	g->in_header = true;
+}
+
+/* Digest some input; negative on damage. */
+static int step(struct gunzip *g)
+{
+	int status;
+
+	if (!g->in_header)
+		return isal_inflate(&g->state);
+	status = isal_read_gzip_header(&g->state, &g->header);
+	g->in_header = status != ISAL_DECOMP_OK;
+	return status;
+}
+
+static bool between_members(const struct gunzip *g)
+{
+	return !g->in_header && g->state.block_state == ISAL_BLOCK_FINISH;
 }
 
 static ssize_t gunzip_read(struct stream *base, void *data, size_t len,
@@ -54,29 +76,27 @@ static ssize_t gunzip_read(struct stream *base, void *data, size_t len,
 {
 	struct gunzip *g = (struct gunzip *)base;
 
-	if (len == 0)
-		return 0;
 	if (len > (size_t)1 << 30)
 		len = (size_t)1 << 30;
 	g->state.next_out = data;
 	g->state.avail_out = (uint32_t)len;
-	while (g->state.avail_out == len) {
-		bool at_end;
+	while (g->state.avail_out == len && len > 0) {
+		bool stuck;
 		int status;
 
 		if (refill(g, err) < 0)
 			return -1;
-		if (g->state.block_state == ISAL_BLOCK_FINISH) {
+		if (between_members(g)) {
 			if (g->in_eof)
 				return 0;
-			next_member(g);
+			begin_member(g);
+			g->later_member = true;
 		}
-		at_end = g->in_eof;
-		status = isal_inflate(&g->state);
+		stuck = g->in_eof;
+		status = step(g);
 		if (status < 0 || status == ISAL_NEED_DICT)
 			return inflate_error(status, g->later_member, err);
-		if (at_end && g->state.avail_out == len &&
-		    g->state.block_state != ISAL_BLOCK_FINISH)
+		if (stuck && g->state.avail_out == len && !between_members(g))
 			return error_set(err, ERROR_INTEGRITY,
 					 "gzip data is truncated");
 	}
@@ -93,20 +113,17 @@ static void gunzip_free(struct stream *base)
 
 int stream_gunzip(struct stream *inner, struct stream **ret, struct error *err)
 {
-	struct gunzip *g = malloc(sizeof(*g));
+	struct gunzip *g = calloc(1, sizeof(*g));
 
 	if (!g) {
 		stream_free(inner);
 		return error_nomem(err, "decompressing");
 	}
-	memset(&g->base, 0, sizeof(g->base));
 	g->base.read = gunzip_read;
 	g->base.free = gunzip_free;
 	g->inner = inner;
-	g->in_eof = false;
-	g->later_member = false;
 	isal_inflate_init(&g->state);
-	g->state.crc_flag = ISAL_GZIP;
+	begin_member(g);
 	*ret = &g->base;
 	return 0;
 }
