@@ -29,12 +29,12 @@ static int flock_cancellable(int fd, int operation, const struct cancel *cancel,
 	struct pollfd watch = { .fd = cancel_fd(cancel), .events = POLLIN };
 
 	for (;;) {
-		if (cancel_check(cancel, err) < 0)
-			return -1;
 		if (flock_once(fd, operation | LOCK_NB) == 0)
 			return 0;
 		if (errno != EWOULDBLOCK)
 			return error_sys(err, errno, "cannot lock");
+		if (cancel_check(cancel, err) < 0)
+			return -1;
 		poll(&watch, 1, RETRY_MS);
 	}
 }

@@ -1,0 +1,215 @@
+#include "store/cache_mount.h"
+
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "store/base/io.h"
+#include "store/base/lock.h"
+#include "store/digest.h"
+
+#define INSTANCES_MAX 1000
+
+struct cache_mount {
+	enum cache_sharing how;
+	unsigned instance;
+	int dir; /* mounts/<digest> */
+	int lock;
+	char *path;
+	bool is_new;
+};
+
+/* A file of the instance: its folder (""), ".lock" or ".ready". */
+struct instance_name {
+	char text[32];
+};
+
+static struct instance_name name_of(const struct cache_mount *m,
+				    const char *suffix)
+{
+	struct instance_name name;
+
+	snprintf(name.text, sizeof(name.text), "%u%s", m->instance, suffix);
+	return name;
+}
+
+static bool is_ready(const struct cache_mount *m)
+{
+	return faccessat(m->dir, name_of(m, ".ready").text, F_OK,
+			 AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+static int open_dir(struct cache_mount *m, struct store *s, const char *id,
+		    struct error *err)
+{
+	autofree char *path = NULL;
+	struct digest digest;
+
+	digest_bytes(id, strlen(id), &digest);
+	if (asprintf(&path, "mounts/%s", digest_hex(&digest)) < 0) {
+		path = NULL;
+		return error_nomem(err, "opening a cache mount");
+	}
+	if (mkdirat(store_fd(s), path, 0700) < 0 && errno != EEXIST)
+		return error_sys(err, errno, "cannot make '%s/%s'",
+				 store_path(s), path);
+	m->dir = openat(store_fd(s), path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (m->dir < 0)
+		return error_sys(err, errno, "cannot open '%s/%s'",
+				 store_path(s), path);
+	return 0;
+}
+
+static int lock_instance(struct cache_mount *m, enum lock_flags flags,
+			 const struct cancel *cancel, struct error *err)
+{
+	m->lock = lock_open(m->dir, name_of(m, ".lock").text,
+			    flags | LOCK_CREATE, cancel, err);
+	return m->lock < 0 ? -1 : 0;
+}
+
+/* The first instance that nobody uses. */
+static int lock_private(struct cache_mount *m, struct error *err)
+{
+	struct error problem;
+
+	for (m->instance = 0; m->instance < INSTANCES_MAX; m->instance++) {
+		if (lock_instance(m, LOCK_EXCLUSIVE | LOCK_TRY, NULL,
+				  &problem) == 0)
+			return 0;
+		if (problem.sys != EWOULDBLOCK) {
+			*err = problem;
+			return -1;
+		}
+	}
+	return error_set(err, ERROR_SYSTEM,
+			 "%d instances of the cache mount are in use",
+			 INSTANCES_MAX);
+}
+
+/*
+ * Sharing begins once the folder is ready; a first user has it alone until
+ * then, and those who wait for him find it ready.
+ */
+static int lock_shared(struct cache_mount *m, const struct cancel *cancel,
+		       struct error *err)
+{
+	if (!is_ready(m)) {
+		if (lock_instance(m, LOCK_EXCLUSIVE, cancel, err) < 0)
+			return -1;
+		if (!is_ready(m))
+			return 0;
+		close(steal_fd(&m->lock));
+	}
+	return lock_instance(m, LOCK_SHARED, cancel, err);
+}
+
+static int lock_mount(struct cache_mount *m, const struct cancel *cancel,
+		      struct error *err)
+{
+	if (m->how == CACHE_PRIVATE)
+		return lock_private(m, err);
+	if (m->how == CACHE_LOCKED)
+		return lock_instance(m, LOCK_EXCLUSIVE, cancel, err);
+	return lock_shared(m, cancel, err);
+}
+
+/* Start over with an empty folder: the last attempt was not finished. */
+static int make_folder(struct cache_mount *m, mode_t mode, uid_t uid, gid_t gid,
+		       struct error *err)
+{
+	struct instance_name name = name_of(m, "");
+	autoclose int fd = -1;
+
+	if (io_remove_tree(m->dir, name.text, err) < 0)
+		return -1;
+	if (mkdirat(m->dir, name.text, 0700) < 0)
+		return error_sys(err, errno, "cannot make '%s'", m->path);
+	fd = openat(m->dir, name.text, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return error_sys(err, errno, "cannot open '%s'", m->path);
+	if ((uid != (uid_t)-1 || gid != (gid_t)-1) && fchown(fd, uid, gid) < 0)
+		return error_sys(err, errno, "cannot set the owner of '%s'",
+				 m->path);
+	if (fchmod(fd, mode) < 0)
+		return error_sys(err, errno, "cannot set the mode of '%s'",
+				 m->path);
+	m->is_new = true;
+	return 0;
+}
+
+static int open_mount(struct cache_mount *m, struct store *s, const char *id,
+		      const struct cancel *cancel, struct error *err)
+{
+	struct digest digest;
+
+	if (open_dir(m, s, id, err) < 0 || lock_mount(m, cancel, err) < 0)
+		return error_wrap(err, "cache mount '%s'", id);
+	digest_bytes(id, strlen(id), &digest);
+	if (asprintf(&m->path, "%s/mounts/%s/%u", store_path(s),
+		     digest_hex(&digest), m->instance) < 0) {
+		m->path = NULL;
+		return error_nomem(err, "opening a cache mount");
+	}
+	/* The collector drops what was used longest ago. */
+	futimens(m->lock, NULL);
+	return 0;
+}
+
+int cache_mount_open(struct store *s, const char *id, enum cache_sharing how,
+		     mode_t mode, uid_t uid, gid_t gid,
+		     const struct cancel *cancel, struct cache_mount **ret,
+		     struct error *err)
+{
+	AUTO(cache_mount_free) struct cache_mount *m = calloc(1, sizeof(*m));
+
+	if (!m)
+		return error_nomem(err, "opening a cache mount");
+	m->how = how;
+	m->dir = m->lock = -1;
+	if (open_mount(m, s, id, cancel, err) < 0)
+		return -1;
+	if (!is_ready(m) && make_folder(m, mode, uid, gid, err) < 0)
+		return error_wrap(err, "cache mount '%s'", id);
+	*ret = steal_pointer(&m);
+	return 0;
+}
+
+void cache_mount_free(struct cache_mount *m)
+{
+	if (!m)
+		return;
+	if (m->lock >= 0)
+		close(m->lock);
+	if (m->dir >= 0)
+		close(m->dir);
+	free(m->path);
+	free(m);
+}
+
+const char *cache_mount_path(const struct cache_mount *m)
+{
+	return m->path;
+}
+
+bool cache_mount_is_new(const struct cache_mount *m)
+{
+	return m->is_new;
+}
+
+int cache_mount_ready(struct cache_mount *m, struct error *err)
+{
+	struct instance_name name = name_of(m, ".ready");
+	autoclose int fd = -1;
+
+	if (!m->is_new)
+		return 0;
+	fd = openat(m->dir, name.text, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return error_sys(err, errno, "cannot create '%s.ready'",
+				 m->path);
+	m->is_new = false;
+	if (m->how == CACHE_SHARED)
+		return lock_fd(m->lock, LOCK_SHARED, m->path, NULL, err);
+	return 0;
+}
