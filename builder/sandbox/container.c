@@ -157,6 +157,7 @@ static _Noreturn void be_init(struct container *c, pid_t program)
 
 	close(c->fds.output);
 	close(c->root);
+	close(c->own);
 	close(c->dev);
 	close(c->cwd);
 	r.wait_status = container_init_loop(program);
@@ -172,6 +173,7 @@ _Noreturn void container_main(const struct engine *engine,
 	struct container c = { .engine = engine,
 			       .fds = *fds,
 			       .root = -1,
+			       .own = -1,
 			       .dev = -1,
 			       .cwd = -1,
 			       .stubs = STUBS_INIT };

@@ -47,6 +47,7 @@ struct container {
 	const struct sandbox *sb;
 	struct container_fds fds;
 	int root; /* the overlay's root */
+	int own;  /* tmpfs for files of ours */
 	int dev;  /* roots of mounts in it */
 	int cwd;
 	bool made_stubs; /* in the upper directory */

@@ -21,18 +21,17 @@ static int open_scratch(const struct container *c, struct error *err)
 		      : fd;
 }
 
-static int mount_file(struct container *c, int scratch, const char *name,
-		      const char *path, const char *contents, struct error *err)
+static int mount_file(struct container *c, const char *name, const char *path,
+		      const char *contents, struct error *err)
 {
 	const struct mount_target target = { .root = c->root, .path = path };
 	autoclose int fd = -1;
 
 	if (!contents)
 		return 0;
-	fd = openat(scratch, name, O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC, 0644);
+	fd = openat(c->own, name, O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC, 0644);
 	if (fd < 0)
-		return error_sys(err, errno, "cannot make '%s/%s'",
-				 c->sb->scratch, name);
+		return error_sys(err, errno, "cannot make %s", path);
 	if (io_write(fd, contents, strlen(contents), path, err) < 0 ||
 	    container_provide(c, path, false, err) < 0)
 		return -1;
@@ -44,12 +43,9 @@ static int mount_file(struct container *c, int scratch, const char *name,
 
 int container_mount_files(struct container *c, struct error *err)
 {
-	autoclose int scratch = open_scratch(c, err);
-
-	if (scratch < 0 || mount_file(c, scratch, "hosts", "/etc/hosts",
-				      c->sb->hosts, err) < 0)
+	if (mount_file(c, "hosts", "/etc/hosts", c->sb->hosts, err) < 0)
 		return -1;
-	return mount_file(c, scratch, "resolv.conf", "/etc/resolv.conf",
+	return mount_file(c, "resolv.conf", "/etc/resolv.conf",
 			  c->sb->resolv_conf, err);
 }
 

@@ -178,16 +178,35 @@ int container_stack(const struct container *c, int lower, int upper, int work,
 	return fd < 0 ? -1 : 0;
 }
 
+/*
+ * Memory for our own small files: the stub layer, /etc/hosts and the like.
+ * On disk they would cost more than all the rest of a trivial RUN. Any
+ * directory of ours will do as the place; the layers are held already.
+ */
+static int mount_own_files(struct container *c,
+			   const struct mount_target *place, struct error *err)
+{
+	static const struct fs_option options[] = {
+		{ "mode", "755", false },
+		{ "size", "65536k", false },
+	};
+
+	c->own = mount_fs(c->engine->legacy_mounts, "tmpfs", options,
+			  ARRAY_LEN(options),
+			  MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV, place, err);
+	return c->own < 0 ? -1 : 0;
+}
+
 static int add_stub_layer(const struct container *c, struct layers *l,
-			  const char *path, struct error *err)
+			  struct error *err)
 {
 	int stub;
 
-	if (mkdir(path, 0755) < 0)
-		return error_sys(err, errno, "cannot make '%s'", path);
-	stub = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (mkdirat(c->own, "stub", 0755) < 0)
+		return error_sys(err, errno, "cannot make the stub layer");
+	stub = openat(c->own, "stub", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (stub < 0)
-		return error_sys(err, errno, "cannot open '%s'", path);
+		return error_sys(err, errno, "cannot open the stub layer");
 	l->lowers[l->n++] = stub;
 	return stubs_fill_layer(stub, c->sb, err);
 }
@@ -195,18 +214,14 @@ static int add_stub_layer(const struct container *c, struct layers *l,
 int container_mount_root(struct container *c, struct error *err)
 {
 	AUTO(layers_close) struct layers l = { .upper = -1, .work = -1 };
-	AUTO(buf_release) struct buf stub = BUF_INIT;
 	autoclose int top = open_dir("/", err);
-	struct mount_target target = { .root = top };
+	const struct mount_target place = { .root = top, .path = c->sb->work };
 
-	buf_printf(&stub, "%s/stub", c->sb->scratch);
-	if (top < 0 || buf_check(&stub, "a path", err) < 0 ||
-	    layers_open(&l, c->sb, err) < 0 ||
-	    add_stub_layer(c, &l, stub.data, err) < 0)
+	if (top < 0 || layers_open(&l, c->sb, err) < 0 ||
+	    mount_own_files(c, &place, err) < 0 ||
+	    add_stub_layer(c, &l, err) < 0)
 		return -1;
-	/* Any directory of ours will do as the place; this one is at hand. */
-	target.path = stub.data;
-	c->root = mount_layers(c, &l, 0, &target, err);
+	c->root = mount_layers(c, &l, 0, &place, err);
 	return c->root < 0 ? -1 : 0;
 }
 

@@ -73,12 +73,20 @@ struct sandbox_rlimit {
 };
 
 struct sandbox {
-	/* Root: overlay of `lowers` (absolute paths, top first). */
+	/*
+	 * Root: overlay of `lowers` (absolute paths, top first). `upper` is
+	 * empty; after the run it holds what has changed. `work` is an empty
+	 * directory on the same file system, removed by the caller.
+	 */
 	const char *const *lowers;
 	size_t n_lowers;
-	const char *upper; /* absolute; `work` is on the same file system */
+	const char *upper;
 	const char *work;
-	const char *scratch; /* empty directory of the caller's for stubs */
+	/*
+	 * Empty directory of the caller's for what `discard` mounts throw
+	 * away, on a file system like `upper`'s; NULL when there are none.
+	 */
+	const char *scratch;
 
 	const struct sandbox_mount *mounts;
 	size_t n_mounts;

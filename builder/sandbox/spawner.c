@@ -194,6 +194,11 @@ static int check(const struct sandbox *sb, struct error *err)
 {
 	if (!sb->args || !sb->args[0])
 		return error_set(err, ERROR_DOCKERFILE, "no command to run");
+	for (size_t i = 0; i < sb->n_mounts; i++)
+		if (sb->mounts[i].discard && !sb->scratch)
+			return error_set(err, ERROR_SYSTEM,
+					 "no place for what is written to '%s'",
+					 sb->mounts[i].target);
 	return 0;
 }
 
