@@ -75,6 +75,18 @@ static char **member_of(struct challenge *c, const char *name, size_t len)
 	return NULL;
 }
 
+/* Past a quoted string; its contents go to `ret` unless that is NULL. */
+static const char *unquote(const char *p, struct buf *ret)
+{
+	for (p++; *p && *p != '"'; p++) {
+		if (*p == '\\' && p[1])
+			p++;
+		if (ret)
+			buf_append_char(ret, *p);
+	}
+	return *p ? p + 1 : p;
+}
+
 /* A quoted string with its escapes, or a token; moves past it. */
 static int take_value(struct parser *s, char **ret, struct error *err)
 {
@@ -87,13 +99,7 @@ static int take_value(struct parser *s, char **ret, struct error *err)
 		s->p += strcspn(s->p, " \t,");
 		buf_append(&value, start, (size_t)(s->p - start));
 	} else {
-		for (s->p++; *s->p && *s->p != '"'; s->p++) {
-			if (*s->p == '\\' && s->p[1])
-				s->p++;
-			buf_append_char(&value, *s->p);
-		}
-		if (*s->p == '"')
-			s->p++;
+		s->p = unquote(s->p, &value);
 	}
 	*ret = buf_steal_checked(&value, "parsing WWW-Authenticate", err);
 	return *ret ? 0 : -1;
@@ -123,8 +129,8 @@ static int take_part(struct parser *s, struct error *err)
 {
 	const char *word = s->p, *end = skip_token(word);
 
-	if (end == word) {
-		s->p = word + 1; /* not a list; try the next character */
+	if (end == word) { /* not what should be here; step over it */
+		s->p = *word == '"' ? unquote(word, NULL) : word + 1;
 		return 0;
 	}
 	s->p = skip_blanks(end);
