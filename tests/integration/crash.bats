@@ -139,3 +139,31 @@ END
     succeeds shale build .
     nothing_left
 }
+
+# Leaks cannot be looked for in a traced process.
+build_with_fault() { # SYSTEM-CALL N ARGUMENT..
+    local call=$1 n=$2
+    shift 2
+    ASAN_OPTIONS=$ASAN_OPTIONS:detect_leaks=0 run timeout -k 10 120 \
+        strace -f -qq -o /dev/null -e "trace=$call" -e "inject=$call:error=ENOSPC:when=$n" \
+        "$SHALE" build --no-cache "$@" .
+}
+
+@test "a call that fails for want of space is an error or without effect, never fatal" {
+    slow
+    sed -i 's/sleep 1.5 && //' Dockerfile
+    local call n
+    for call in write pwrite64 fsync renameat2 mkdirat ftruncate; do
+        for ((n = 1; n <= SHALE_TEST_ROUNDS; n++)); do
+            build_with_fault "$call" "$n" -o "type=oci,dest=$T/out.tar"
+            [ "$status" = 0 ] || [ "$status" = 1 ] || {
+                echo "status $status when $call $n fails: $output"
+                return 1
+            }
+            rm -rf "$T/out" "$T/out.tar"
+            succeeds shale build -o "type=local,dest=$T/out" .
+            cmp Dockerfile "$T/out/fourth"
+        done
+    done
+    nothing_left
+}
