@@ -18,7 +18,7 @@ if got != wanted:
     printf '# syntax=docker/dockerfile:1\nFROM scratch AS a\nRUN --mount=type=cache,target=/c \\\n  make\n' >Dockerfile
     run --separate-stderr shale parse --json Dockerfile
     equal "$status" 0
-    same_json "$output" '{"directives": {"syntax": "docker/dockerfile:1"}, "instructions": [
+    same_json "$output" '{"directives": {"syntax": "docker/dockerfile:1", "escape": "\\", "check": null}, "instructions": [
         {"name": "FROM", "flags": [], "args": ["scratch", "AS", "a"], "json": false, "lines": [2, 2], "heredocs": []},
         {"name": "RUN", "flags": ["--mount=type=cache,target=/c"], "args": ["make"], "json": false, "lines": [3, 4], "heredocs": []}]}'
 }

@@ -1,3 +1,4 @@
+bats_require_minimum_version 1.5.0
 # What the integration tests share; bats files begin with `load lib`.
 #
 # Every test has a folder of its own, $T, with a store ($SHALE_ROOT) and a home
