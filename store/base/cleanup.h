@@ -77,7 +77,8 @@ static inline void cleanup_file(FILE **file)
 	}                                                   \
 	struct cleanup_##release##_semicolon
 
-#define AUTO(release) __attribute__((cleanup(cleanup_##release)))
+/* "unused": some are there for nothing but their release. */
+#define AUTO(release) __attribute__((unused, cleanup(cleanup_##release)))
 
 static inline int steal_fd(int *fd)
 {
