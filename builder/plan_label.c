@@ -86,8 +86,11 @@ char *label_text(const struct planner *pl, const struct stage_state *st,
 	const struct instruction *in = c->in;
 	struct error ignored = ERROR_INIT;
 	autofree char *expanded = NULL;
-	size_t i;
+	size_t start, i;
 
+	if (c->trigger)
+		buf_append_str(&out, "ONBUILD ");
+	start = out.len;
 	if (in->kind == INSTR_RUN) {
 		append_run_text(&out, in->text, &st->env);
 		append_summary(&out, in);
@@ -95,7 +98,7 @@ char *label_text(const struct planner *pl, const struct stage_state *st,
 		expanded = scope_expand(pl, st, in->text, &ignored);
 		buf_append_str(&out, expanded ? expanded : in->text);
 	}
-	for (i = 0; i < out.len && !isspace((unsigned char)out.data[i]); i++)
+	for (i = start; i < out.len && isalpha((unsigned char)out.data[i]); i++)
 		out.data[i] = (char)toupper((unsigned char)out.data[i]);
 	return buf_steal_checked(&out, WHAT, err);
 }
