@@ -2,6 +2,7 @@
 #include <strings.h>
 
 #include "builder/plan_internal.h"
+#include "parser/suggest.h"
 #include "registry/reference.h"
 #include "store/base/parallel.h"
 
@@ -167,6 +168,7 @@ static int resolve_one(void *ctx, size_t i, struct error *err)
 	struct planner *pl = ctx;
 	const struct plan_options *o = pl->options;
 	struct wanted *w = pl->wanted[i];
+	struct hint storage;
 
 	if (!w->needed || w->resolved)
 		return 0;
@@ -174,7 +176,8 @@ static int resolve_one(void *ctx, size_t i, struct error *err)
 		w->image = w->context->image;
 	} else if (o->resolve(o->ctx, w->name, &w->platform, &w->image, err) <
 		   0) {
-		error_wrap(err, "%s", w->name);
+		error_wrap(err, "%s%s", w->name,
+			   hint(&storage, stages_suggest(pl, w->name)));
 		return error_at_lines(err, w->first_line, w->last_line);
 	}
 	w->resolved = true;

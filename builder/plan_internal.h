@@ -117,6 +117,9 @@ int stages_find_target(struct planner *pl, struct error *err);
 /* A stage by name, any case; the last one of that name. NULL: none. */
 struct stage_state *stages_find(const struct planner *pl, const char *name);
 
+/* The name of a stage that `name` may have been meant for, or NULL. */
+const char *stages_suggest(const struct planner *pl, const char *name);
+
 /* The state of a stage. */
 static inline struct stage_state *state_of(const struct planner *pl,
 					   const struct stage *stage)

@@ -270,21 +270,26 @@ static struct stage_state *find_by_index(const struct planner *pl,
 	return !*end && index < pl->n_states ? &pl->states[index] : NULL;
 }
 
+const char *stages_suggest(const struct planner *pl, const char *name)
+{
+	autofree const char **names = calloc(pl->n_states, sizeof(*names));
+	size_t i;
+
+	/* Without memory there is no hint, and the error is told all the same.
+	 */
+	for (i = 0; names && i < pl->n_states; i++)
+		names[i] = pl->plan->stages[i].name;
+	return names ? suggest(name, names, pl->n_states, true) : NULL;
+}
+
 static int unknown_target(const struct planner *pl, const char *target,
 			  struct error *err)
 {
-	autofree const char **names = calloc(pl->n_states, sizeof(*names));
 	struct hint storage;
-	size_t i;
 
-	if (!names)
-		return error_nomem(err, WHAT);
-	for (i = 0; i < pl->n_states; i++)
-		names[i] = pl->plan->stages[i].name;
-	return error_set(
-		err, ERROR_DOCKERFILE,
-		"target stage \"%s\" could not be found%s", target,
-		hint(&storage, suggest(target, names, pl->n_states, true)));
+	return error_set(err, ERROR_DOCKERFILE,
+			 "target stage \"%s\" could not be found%s", target,
+			 hint(&storage, stages_suggest(pl, target)));
 }
 
 int stages_find_target(struct planner *pl, struct error *err)
