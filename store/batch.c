@@ -39,6 +39,7 @@ struct batch {
 	pthread_mutex_t lock; /* guards what follows */
 	struct items objects, records;
 	struct map *object_by_dest, *record_by_dest; /* newest pending */
+	struct batch_layers layers;
 };
 
 static void item_free(struct item *item)
@@ -109,7 +110,8 @@ static int open_batch(struct batch *b, struct error *err)
 
 	b->object_by_dest = map_new(NULL);
 	b->record_by_dest = map_new(NULL);
-	if (!b->object_by_dest || !b->record_by_dest)
+	b->layers.by_diff_id = map_new(NULL);
+	if (!b->object_by_dest || !b->record_by_dest || !b->layers.by_diff_id)
 		return error_nomem(err, "preparing to write to the store");
 	b->store_lock = store_lock(b->store, false, NULL, err);
 	if (b->store_lock < 0)
@@ -137,6 +139,7 @@ int batch_new(struct store *store, struct batch **ret, struct error *err)
 	atomic_init(&b->names, 0);
 	pthread_mutex_init(&b->publishing, NULL);
 	pthread_mutex_init(&b->lock, NULL);
+	pthread_mutex_init(&b->layers.lock, NULL);
 	if (open_batch(b, &problem) < 0) {
 		batch_free(b);
 		*err = problem;
@@ -164,6 +167,8 @@ void batch_free(struct batch *b)
 	items_release(&b->records);
 	map_free(b->object_by_dest);
 	map_free(b->record_by_dest);
+	map_free(b->layers.by_diff_id);
+	pthread_mutex_destroy(&b->layers.lock);
 	pthread_mutex_destroy(&b->publishing);
 	pthread_mutex_destroy(&b->lock);
 	free(b->path);
@@ -183,6 +188,11 @@ const char *batch_path(const struct batch *b)
 int batch_fd(const struct batch *b)
 {
 	return b->fd;
+}
+
+struct batch_layers *batch_layers(struct batch *b)
+{
+	return &b->layers;
 }
 
 char *batch_fresh_name(struct batch *b, const char *prefix, struct error *err)

@@ -10,11 +10,13 @@
 #ifndef STORE_BATCH_H
 #define STORE_BATCH_H
 
+#include <pthread.h>
 #include <stddef.h>
 
 #include "store/base/buf.h"
 #include "store/base/cleanup.h"
 #include "store/base/error.h"
+#include "store/base/map.h"
 #include "store/store.h"
 
 struct batch;
@@ -76,6 +78,17 @@ int batch_open_object(struct store *s, struct batch *b, const char *dest,
  */
 int batch_read_record(struct store *s, struct batch *b, const char *dest,
 		      size_t max, struct buf *ret, struct error *err);
+
+/*
+ * Handles of the layers in use with this batch, by diffID, so that one layer
+ * is one handle. layer.c's; borrowed.
+ */
+struct batch_layers {
+	pthread_mutex_t lock;
+	struct map *by_diff_id;
+};
+
+struct batch_layers *batch_layers(struct batch *b);
 
 /*
  * Make everything added so far durable and visible. After a failure what was

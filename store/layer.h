@@ -6,11 +6,15 @@
  *
  * On disk:
  *   layers/sha256/<diffID>/tar                 canonical stream
- *   layers/sha256/<diffID>/tree                text: id of a snapshot
- *   layers/sha256/<diffID>/blob.<compression>  descriptor of a known blob
- *   layers/sha256/<diffID>/remote              descriptor and origin
+ *   layers/sha256/<diffID>/tree                {"snapshot", "size"}
+ *   layers/sha256/<diffID>/blob.<kind>[.LEVEL] descriptor of a known blob
+ *   layers/sha256/<diffID>/remote              {"origin", "descriptor"}
  *   snapshots/<id>/fs/                         the tree
- *   snapshots/<id>/diffid                      text, once known
+ *   snapshots/<id>/diffid                      {"diffID", "size"}, once known
+ *
+ * A blob we compressed ourselves carries its level in the record's name; one
+ * that came from elsewhere does not. Sizes are those of the uncompressed
+ * stream in bytes.
  *
  * A handle is shared by reference count and may be used from many threads;
  * the same form is never made twice at a time.
@@ -87,6 +91,12 @@ int layer_diff_id(struct layer *l, struct digest *ret, struct error *err);
 
 /* Is the diffID the empty layer's? Never computes anything expensive. */
 bool layer_is_empty(struct layer *l);
+
+/*
+ * Bytes of the layer as far as they are known without work: uncompressed, or
+ * of its blob while it is only remote; -1 when nothing is known.
+ */
+int64_t layer_size(struct layer *l);
 
 /*
  * The tree as an absolute path usable as an overlay lower; borrowed, valid

@@ -50,8 +50,8 @@ int view_list(struct view *v, const char *path, struct strv *ret,
  * Contents of a regular file that view_lookup() found: a descriptor and the
  * offset where its node->meta.entry.size bytes start.
  */
-int view_open_file(struct view *v, const struct view_node *node,
-		   off_t *offset, struct error *err);
+int view_open_file(struct view *v, const struct view_node *node, off_t *offset,
+		   struct error *err);
 
 /*
  * Append at most `max` bytes of a regular file (links followed in the root);

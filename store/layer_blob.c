@@ -1,0 +1,278 @@
+/* The blob form of a layer: found, fetched or compressed. */
+#include <string.h>
+
+#include "store/base/parallel.h"
+#include "store/blob.h"
+#include "store/layer_internal.h"
+
+/* What one pass over a layer computes. */
+struct pass {
+	struct blob_writer *blob;
+	struct sink *hash;
+	struct sink *compress;
+	struct sink *both;
+};
+
+static void pass_release(struct pass *p)
+{
+	sink_free(p->both);
+	sink_free(p->compress);
+	sink_free(p->hash);
+	blob_writer_free(p->blob);
+}
+DEFINE_RELEASE(struct pass, pass_release);
+
+static int pass_open(struct pass *p, struct layer *l, struct compression how,
+		     struct error *err)
+{
+	if (blob_writer_new(l->batch, &p->blob, err) < 0 ||
+	    sink_hash(&p->hash, err) < 0 ||
+	    sink_compress(how, parallel_cpus(), blob_writer_sink(p->blob),
+			  &p->compress, err) < 0)
+		return -1;
+	return sink_tee(p->hash, p->compress, &p->both, err);
+}
+
+/* Pack, hash, compress and hash again, all in one reading. */
+static int make_blob(struct layer *l, const struct layer_format *format,
+		     struct descriptor *ret, struct digest *diff_id,
+		     uint64_t *tar_size, struct error *err)
+{
+	AUTO(pass_release) struct pass p = { 0 };
+	uint64_t size;
+
+	if (pass_open(&p, l, format->compression, err) < 0 ||
+	    layer_pack(l, format->clamp, p.both, err) < 0 ||
+	    sink_finish(p.both, err) < 0)
+		return -1;
+	sink_hash_result(p.hash, diff_id, tar_size);
+	if (blob_writer_commit(p.blob, NULL, -1, &ret->digest, &size, err) < 0)
+		return -1;
+	ret->size = (int64_t)size;
+	ret->media_type =
+		strdup(media_type_for_layer(format->compression.kind, false));
+	return ret->media_type ? 0 : error_nomem(err, "compressing a layer");
+}
+
+/* Compress again what came from elsewhere; its stream is kept as it is. */
+static int recompress(struct layer *l, const struct layer_format *format,
+		      struct descriptor *ret, struct error *err)
+{
+	AUTO(pass_release) struct pass p = { 0 };
+	AUTO(stream_free) struct stream *from = NULL;
+	struct stream *raw;
+	uint64_t size;
+
+	if (pass_open(&p, l, format->compression, err) < 0 ||
+	    layer_open_source(l, &raw, err) < 0 ||
+	    stream_verify(raw, -1, &l->diff_id, &from, err) < 0 ||
+	    stream_copy(from, p.both, err) < 0 ||
+	    blob_writer_commit(p.blob, NULL, -1, &ret->digest, &size, err) < 0)
+		return -1;
+	ret->size = (int64_t)size;
+	ret->media_type =
+		strdup(media_type_for_layer(format->compression.kind, false));
+	return ret->media_type ? 0 : error_nomem(err, "compressing a layer");
+}
+
+/* Verified by digest and size as it is written. */
+static int fetch_blob(struct layer *l, struct error *err)
+{
+	const struct store_fetcher *f =
+		store_get_fetcher(batch_store(l->batch));
+	AUTO(blob_writer_free) struct blob_writer *w = NULL;
+	AUTO(stream_free) struct stream *from = NULL;
+	struct compression how = { .level = COMPRESSION_LEVEL_DEFAULT };
+	struct digest digest;
+	uint64_t size;
+
+	if (!f)
+		return error_set(err, ERROR_NOT_FOUND,
+				 "layer %s has to be fetched from %s",
+				 l->diff_id.text, l->origin);
+	if (blob_writer_new(l->batch, &w, err) < 0 ||
+	    f->fetch(f->ctx, l->origin, &l->remote, &from, err) < 0 ||
+	    stream_copy(from, blob_writer_sink(w), err) < 0 ||
+	    blob_writer_commit(w, &l->remote.digest, l->remote.size, &digest,
+			       &size, err) < 0)
+		return error_wrap(err, "fetching layer %s",
+				  l->remote.digest.text);
+	how.kind = strstr(l->remote.media_type, "zstd")	  ? COMPRESSION_ZSTD
+		   : strstr(l->remote.media_type, "gzip") ? COMPRESSION_GZIP
+							  : COMPRESSION_NONE;
+	return layer_write_blob_record(
+		l, &l->diff_id, blob_form(how, false).text, &l->remote, err);
+}
+
+/*
+ * A blob that was there before: one of exactly this making, or unless
+ * `force`, one that came from elsewhere. 1, 0, -1.
+ */
+static int find_blob(struct layer *l, const struct layer_format *format,
+		     bool fetch, struct descriptor *ret, struct error *err)
+{
+	int found;
+
+	found = layer_read_blob_record(
+		l, blob_form(format->compression, true).text, ret, err);
+	if (found || format->force)
+		return found;
+	found = layer_find_blob(l, ret, err);
+	if (found)
+		return found;
+	if (!l->has_remote && layer_read_remote_record(l, err) < 0)
+		return -1;
+	if (!l->has_remote)
+		return 0;
+	if (fetch && fetch_blob(l, err) < 0)
+		return -1;
+	return descriptor_copy(&l->remote, ret, err) < 0 ? -1 : 1;
+}
+
+/* Of our own making: only such layers have their times rewritten. */
+static int is_ours(struct layer *l, struct error *err)
+{
+	uint64_t size;
+	autoclose int fd = -1;
+
+	if (!l->has_diff_id)
+		return 1;
+	if (!l->has_remote && layer_read_remote_record(l, err) < 0)
+		return -1;
+	if (l->has_remote)
+		return 0;
+	if (l->snapshot && strncmp(l->snapshot, "sha256-", 7) != 0)
+		return 1;
+	fd = layer_open_tar(l, &size, err);
+	if (fd >= 0)
+		return 1;
+	return err->kind == ERROR_NOT_FOUND ? 0 : -1;
+}
+
+/* The media type as the wanted kind of manifest calls it. */
+static int set_media_type(struct descriptor *d, bool docker, struct error *err)
+{
+	enum compression_kind kind =
+		strstr(d->media_type, "zstd")	? COMPRESSION_ZSTD
+		: strstr(d->media_type, "gzip") ? COMPRESSION_GZIP
+						: COMPRESSION_NONE;
+	char *media_type = strdup(media_type_for_layer(kind, docker));
+
+	if (!media_type)
+		return error_nomem(err, "describing a layer");
+	free(d->media_type);
+	d->media_type = media_type;
+	return 0;
+}
+
+static int make(struct layer *l, const struct layer_format *format, int ours,
+		struct descriptor *ret, struct digest *diff_id,
+		struct error *err)
+{
+	uint64_t tar_size;
+
+	if (!ours) {
+		*diff_id = l->diff_id;
+		if (recompress(l, format, ret, err) < 0)
+			return -1;
+	} else if (make_blob(l, format, ret, diff_id, &tar_size, err) < 0) {
+		return -1;
+	} else if (!format->clamp &&
+		   layer_learn_diff_id(l, diff_id, tar_size, err) < 0) {
+		return -1;
+	}
+	return layer_write_blob_record(
+		l, diff_id, blob_form(format->compression, true).text, ret,
+		err);
+}
+
+static int get_blob(struct layer *l, const struct layer_format *format,
+		    bool fetch, struct descriptor *ret, struct digest *diff_id,
+		    struct error *err)
+{
+	AUTO(descriptor_release) struct descriptor desc = { 0 };
+	int found = 0, ours = is_ours(l, err);
+
+	if (ours < 0)
+		return -1;
+	if (l->has_diff_id && !(ours && format->clamp)) {
+		found = find_blob(l, format, fetch, &desc, err);
+		*diff_id = l->diff_id;
+	}
+	if (found < 0 ||
+	    (!found && make(l, format, ours, &desc, diff_id, err) < 0) ||
+	    set_media_type(&desc, format->docker, err) < 0)
+		return -1;
+	*ret = desc;
+	desc = (struct descriptor){ 0 };
+	return 0;
+}
+
+int layer_blob(struct layer *l, const struct layer_format *format, bool fetch,
+	       struct descriptor *ret, struct digest *diff_id,
+	       struct error *err)
+{
+	int rc;
+
+	pthread_mutex_lock(&l->lock);
+	rc = get_blob(l, format, fetch, ret, diff_id, err);
+	pthread_mutex_unlock(&l->lock);
+	return rc;
+}
+
+/* The diffID of a blob: read it through once. */
+static int hash_contents(struct batch *b, const struct descriptor *desc,
+			 struct digest *diff_id, uint64_t *size,
+			 enum compression_kind *kind, struct error *err)
+{
+	AUTO(stream_free) struct stream *hash = NULL;
+	struct stream *raw, *verified, *plain;
+	char buf[65536];
+	ssize_t n;
+	int fd = blob_open(batch_store(b), b, &desc->digest, NULL, err);
+
+	if (fd < 0 || stream_from_fd(fd, true, 0, UINT64_MAX, &raw, err) < 0 ||
+	    stream_verify(raw, desc->size, &desc->digest, &verified, err) < 0 ||
+	    stream_decompress(verified, kind, &plain, err) < 0 ||
+	    stream_hash(plain, &hash, err) < 0)
+		return -1;
+	while ((n = stream_read(hash, buf, sizeof(buf), err)) > 0)
+		;
+	if (n < 0)
+		return -1;
+	stream_hash_result(hash, diff_id, size);
+	return 0;
+}
+
+int layer_from_blob(struct batch *b, const struct descriptor *desc,
+		    const struct digest *expected, struct layer **ret,
+		    struct error *err)
+{
+	struct compression how = { .level = COMPRESSION_LEVEL_DEFAULT };
+	struct layer *l;
+	struct digest diff_id;
+	uint64_t size;
+	int rc;
+
+	if (hash_contents(b, desc, &diff_id, &size, &how.kind, err) < 0)
+		return error_wrap(err, "reading layer %s", desc->digest.text);
+	if (expected && !digest_equal(expected, &diff_id))
+		return error_set(err, ERROR_INTEGRITY,
+				 "layer %s holds %s, but the config says %s",
+				 desc->digest.text, diff_id.text,
+				 expected->text);
+	if (layer_alloc(b, &l, err) < 0 ||
+	    layer_intern(l, &diff_id, ret, err) < 0)
+		return -1;
+	l = *ret;
+	pthread_mutex_lock(&l->lock);
+	l->size = (int64_t)size;
+	rc = layer_write_blob_record(l, &diff_id, blob_form(how, false).text,
+				     desc, err);
+	pthread_mutex_unlock(&l->lock);
+	if (rc < 0) {
+		layer_unref(l);
+		*ret = NULL;
+	}
+	return rc;
+}

@@ -1,0 +1,95 @@
+/* What the layer modules share: the handle and its records on disk. */
+#ifndef STORE_LAYER_INTERNAL_H
+#define STORE_LAYER_INTERNAL_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "store/layer.h"
+
+struct layer {
+	atomic_uint refs;
+	struct batch *batch;  /* borrowed; outlives the handle */
+	pthread_mutex_t lock; /* held while a form is looked for or made */
+
+	bool has_diff_id;
+	struct digest diff_id;
+	int64_t size; /* uncompressed, in bytes; -1: unknown */
+
+	char *snapshot;	 /* id, when there is a tree; NULL: not known */
+	char *tree_path; /* absolute; set with `snapshot` on first use */
+
+	bool has_remote;
+	struct descriptor remote;
+	char *origin;
+};
+
+/* Names under the store's root. */
+struct layer_path {
+	char text[192];
+};
+
+struct layer_path layer_form_path(const struct digest *diff_id,
+				  const char *form);
+struct layer_path snapshot_path(const char *id, const char *below);
+
+/* A new handle with nothing known; refs is 1. */
+int layer_alloc(struct batch *b, struct layer **ret, struct error *err);
+
+/*
+ * Give `l` (not shared yet) its diffID: returns the handle that everybody
+ * uses for it, which may be another one; `l` is consumed.
+ */
+int layer_intern(struct layer *l, const struct digest *diff_id,
+		 struct layer **ret, struct error *err);
+
+/* layer_record.c: records on disk. All return 1, 0 when absent, or -1. */
+int layer_read_tree_record(struct layer *l, struct error *err);
+int layer_read_remote_record(struct layer *l, struct error *err);
+int layer_read_snapshot_record(struct layer *l, struct error *err);
+int layer_read_blob_record(struct layer *l, const char *form,
+			   struct descriptor *ret, struct error *err);
+
+/* Write them with the batch. */
+int layer_write_tree_record(struct layer *l, struct error *err);
+int layer_write_remote_record(struct layer *l, struct error *err);
+int layer_write_snapshot_record(struct layer *l, struct error *err);
+int layer_write_blob_record(struct layer *l, const struct digest *diff_id,
+			    const char *form, const struct descriptor *desc,
+			    struct error *err);
+
+/* "blob.gzip" or, for blobs of our own making, "blob.gzip.6". */
+struct layer_path blob_form(struct compression how, bool ours);
+
+/* Does the canonical tar exist? Opens it; -1 with ERROR_NOT_FOUND if not. */
+int layer_open_tar(struct layer *l, uint64_t *size_bytes, struct error *err);
+
+/*
+ * A blob of this layer that is in the store, whoever made it: 1 and its
+ * descriptor, 0 when there is none, -1.
+ */
+int layer_find_blob(struct layer *l, struct descriptor *ret, struct error *err);
+
+/* layer_source.c: the layer's raw bytes, decompressed, not yet verified
+ * against the diffID. Prefers tar, then blob, then remote. */
+int layer_open_source(struct layer *l, struct stream **ret, struct error *err);
+
+/*
+ * layer_pack.c: write the canonical stream into `to` from tree or tar (the
+ * lock is held). With `clamp`, later times become that. ERROR_NOT_FOUND when
+ * there is neither form.
+ */
+int layer_pack(struct layer *l, const int64_t *clamp, struct sink *to,
+	       struct error *err);
+
+/* The tree with the lock held: its path goes to l->tree_path. */
+int layer_need_tree(struct layer *l, struct error *err);
+
+/* Compute the diffID of a snapshot with the lock held. */
+int layer_need_diff_id(struct layer *l, struct error *err);
+
+/* Take what a pack computed for the diffID and record it (lock held). */
+int layer_learn_diff_id(struct layer *l, const struct digest *diff_id,
+			uint64_t size_bytes, struct error *err);
+
+#endif

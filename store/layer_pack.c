@@ -1,0 +1,204 @@
+/* The canonical stream of a layer, made from its tree or its tar. */
+#include <fcntl.h>
+#include <string.h>
+
+#include "store/base/io.h"
+#include "store/base/map.h"
+#include "store/layer_internal.h"
+#include "store/tar.h"
+#include "store/tar_index.h"
+#include "store/tree.h"
+
+struct packer {
+	struct tar_writer *writer;
+	struct map *first_names; /* (device, inode) -> path */
+};
+
+static void packer_release(struct packer *p)
+{
+	tar_writer_free(p->writer);
+	map_free(p->first_names);
+}
+DEFINE_RELEASE(struct packer, packer_release);
+
+/*
+ * The first name of a file that has several, or NULL when this is it (or the
+ * only one).
+ */
+static int first_name(struct packer *p, const struct tree_entry *e,
+		      const char **ret, struct error *err)
+{
+	uint64_t key[2] = { e->device, e->inode };
+	char *copy;
+
+	*ret = NULL;
+	if (e->entry.type == ENTRY_DIR || e->n_links < 2)
+		return 0;
+	*ret = map_get(p->first_names, key, sizeof(key));
+	if (*ret)
+		return 0;
+	copy = strdup(e->entry.path);
+	if (!copy || map_put(p->first_names, key, sizeof(key), copy) < 0) {
+		free(copy);
+		return error_nomem(err, "packing a layer");
+	}
+	return 0;
+}
+
+static int pack_entry(void *ctx, const struct tree_entry *e, int dirfd,
+		      const char *name, struct error *err)
+{
+	struct packer *p = ctx;
+	struct entry entry = e->entry;
+	autoclose int fd = -1;
+	const char *first;
+
+	if (first_name(p, e, &first, err) < 0)
+		return -1;
+	if (first) {
+		entry.type = ENTRY_HARDLINK;
+		entry.link = first;
+	} else if (entry.type == ENTRY_FILE) {
+		fd = openat(dirfd, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+		if (fd < 0)
+			return error_sys(err, errno, "cannot read '%s'",
+					 entry.path);
+	}
+	return tar_writer_entry(p->writer, &entry, fd, 0, err);
+}
+
+static int pack_tree(struct layer *l, const int64_t *clamp, struct sink *to,
+		     struct error *err)
+{
+	struct store *store = batch_store(l->batch);
+	AUTO(packer_release) struct packer p = { .first_names = map_new(free) };
+	AUTO(tree_free) struct tree *tree = NULL;
+	int fd;
+
+	if (!p.first_names)
+		return error_nomem(err, "packing a layer");
+	if (layer_need_tree(l, err) < 0)
+		return -1;
+	fd = open(l->tree_path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return error_sys(err, errno, "cannot open '%s'", l->tree_path);
+	if (tree_new(fd, store_overlay_xattr_prefix(store), &tree, err) < 0 ||
+	    tar_writer_new(to, clamp, &p.writer, err) < 0 ||
+	    tree_walk(tree, pack_entry, &p, err) < 0)
+		return -1;
+	return tar_writer_finish(p.writer, err);
+}
+
+static int copy_tar(int fd, struct sink *to, struct error *err)
+{
+	AUTO(stream_free) struct stream *from = NULL;
+	char buf[65536];
+	ssize_t n;
+
+	if (stream_from_fd(fd, false, 0, UINT64_MAX, &from, err) < 0)
+		return -1;
+	while ((n = stream_read(from, buf, sizeof(buf), err)) > 0)
+		if (sink_write(to, buf, (size_t)n, err) < 0)
+			return -1;
+	return n < 0 ? -1 : 0;
+}
+
+static bool has_sparse_entry(const struct tar_index *x)
+{
+	const struct tar_index_entry *items;
+	size_t n, i;
+
+	items = tar_index_entries(x, &n);
+	for (i = 0; i < n; i++)
+		if (items[i].sparse)
+			return true;
+	return false;
+}
+
+static int write_entries(const struct tar_index *x, int fd,
+			 const int64_t *clamp, struct sink *to,
+			 struct error *err)
+{
+	AUTO(tar_writer_free) struct tar_writer *w = NULL;
+	const struct tar_index_entry *items;
+	size_t n, i;
+
+	items = tar_index_entries(x, &n);
+	if (tar_writer_new(to, clamp, &w, err) < 0)
+		return -1;
+	for (i = 0; i < n; i++)
+		if (tar_writer_entry(w, &items[i].entry, fd, items[i].offset,
+				     err) < 0)
+			return -1;
+	return tar_writer_finish(w, err);
+}
+
+/* Sparse files do not lie in one piece: their layer is packed as a tree. */
+static int clamp_tar(struct layer *l, int fd, const int64_t *clamp,
+		     struct sink *to, struct error *err)
+{
+	AUTO(tar_index_free) struct tar_index *x = NULL;
+
+	if (tar_index_read(fd, &x, err) < 0)
+		return -1;
+	if (has_sparse_entry(x))
+		return pack_tree(l, clamp, to, err);
+	return write_entries(x, fd, clamp, to, err);
+}
+
+/* Tars are ours, so that packing one again would give the same bytes. */
+int layer_pack(struct layer *l, const int64_t *clamp, struct sink *to,
+	       struct error *err)
+{
+	autoclose int fd = -1;
+	uint64_t size;
+
+	if (l->has_diff_id) {
+		fd = layer_open_tar(l, &size, err);
+		if (fd < 0 && err->kind != ERROR_NOT_FOUND)
+			return -1;
+	}
+	if (fd >= 0)
+		return clamp ? clamp_tar(l, fd, clamp, to, err)
+			     : copy_tar(fd, to, err);
+	if (!l->snapshot)
+		return error_set(err, ERROR_NOT_FOUND,
+				 "layer %s has neither tree nor tar",
+				 l->diff_id.text);
+	return pack_tree(l, clamp, to, err);
+}
+
+int layer_learn_diff_id(struct layer *l, const struct digest *diff_id,
+			uint64_t size_bytes, struct error *err)
+{
+	if (l->has_diff_id) {
+		if (digest_equal(&l->diff_id, diff_id))
+			return 0;
+		return error_set(err, ERROR_INTEGRITY,
+				 "snapshot %s is damaged: its layer is now %s, "
+				 "not %s; remove it with `shale prune --all`",
+				 l->snapshot ? l->snapshot : "?", diff_id->text,
+				 l->diff_id.text);
+	}
+	l->diff_id = *diff_id;
+	l->size = (int64_t)size_bytes;
+	l->has_diff_id = true;
+	if (layer_write_snapshot_record(l, err) < 0 ||
+	    layer_write_tree_record(l, err) < 0) {
+		l->has_diff_id = false;
+		return -1;
+	}
+	return 0;
+}
+
+int layer_need_diff_id(struct layer *l, struct error *err)
+{
+	AUTO(sink_free) struct sink *hash = NULL;
+	struct digest diff_id;
+	uint64_t size;
+
+	if (sink_hash(&hash, err) < 0 || layer_pack(l, NULL, hash, err) < 0)
+		return -1;
+	sink_hash_result(hash, &diff_id, &size);
+	return layer_learn_diff_id(l, &diff_id, size, err);
+}

@@ -1,0 +1,142 @@
+/* Extraction: the tree form of a layer, made from its stream in one pass. */
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "store/base/io.h"
+#include "store/layer_internal.h"
+#include "store/tar.h"
+#include "store/tree.h"
+
+/* A remote layer that came damaged is fetched once more. */
+#define ATTEMPTS 2
+
+static int apply_entries(struct tar_reader *reader, struct tree *tree,
+			 struct error *err)
+{
+	const struct entry *e;
+	struct stream *contents;
+	int more;
+
+	while ((more = tar_reader_next(reader, &e, &contents, err)) > 0)
+		if (tree_put(tree, e, contents, err) < 0)
+			return -1;
+	if (more < 0 || tar_reader_drain(reader, err) < 0)
+		return -1;
+	return tree_finish(tree, err);
+}
+
+/* Takes `root`. */
+static int extract_into(struct layer *l, int root, struct error *err)
+{
+	struct store *store = batch_store(l->batch);
+	AUTO(tree_free) struct tree *tree = NULL;
+	AUTO(tar_reader_free) struct tar_reader *reader = NULL;
+	struct stream *source, *verified;
+
+	if (tree_new(root, store_overlay_xattr_prefix(store), &tree, err) < 0 ||
+	    layer_open_source(l, &source, err) < 0 ||
+	    stream_verify(source, -1, &l->diff_id, &verified, err) < 0 ||
+	    tar_reader_new(verified, true, &reader, err) < 0)
+		return -1;
+	return apply_entries(reader, tree, err);
+}
+
+/* A fresh snapshot folder in the batch; its name and its open "fs". */
+static int make_folder(struct batch *b, char **name, int *fs, struct error *err)
+{
+	autofree char *fresh = batch_fresh_name(b, "layer", err);
+	autoclose int dir = -1;
+
+	if (!fresh)
+		return -1;
+	if (mkdirat(batch_fd(b), fresh, 0700) < 0)
+		return error_sys(err, errno, "cannot make a snapshot");
+	dir = openat(batch_fd(b), fresh, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	/* The root of an image, as far as no layer says otherwise. */
+	if (dir < 0 || mkdirat(dir, "fs", 0755) < 0 ||
+	    fchmodat(dir, "fs", 0755, 0) < 0)
+		return error_sys(err, errno, "cannot make a snapshot");
+	*fs = openat(dir, "fs", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (*fs < 0)
+		return error_sys(err, errno, "cannot make a snapshot");
+	*name = steal_pointer(&fresh);
+	return 0;
+}
+
+static int extract_once(struct layer *l, const char *dest, struct error *err)
+{
+	autofree char *name = NULL;
+	struct error ignored;
+	int fs = -1;
+
+	if (make_folder(l->batch, &name, &fs, err) < 0)
+		return -1;
+	if (extract_into(l, fs, err) < 0) {
+		io_remove_tree(batch_fd(l->batch), name, &ignored);
+		return -1;
+	}
+	return batch_add_object(l->batch, name, dest, err);
+}
+
+static int extract(struct layer *l, const char *dest, struct error *err)
+{
+	int attempt, rc = -1;
+
+	for (attempt = 0; attempt < ATTEMPTS && rc < 0; attempt++) {
+		rc = extract_once(l, dest, err);
+		if (rc < 0 && err->kind != ERROR_INTEGRITY)
+			break;
+	}
+	if (rc < 0)
+		return error_wrap(err, "extracting layer %s", l->diff_id.text);
+	return 0;
+}
+
+/* Where the snapshot's tree is now, absolute; stays usable (batch.h). */
+static int find_tree_path(struct layer *l, struct error *err)
+{
+	struct layer_path dest = snapshot_path(l->snapshot, "");
+	autofree char *pending = batch_object_path(l->batch, dest.text);
+
+	free(l->tree_path);
+	if (asprintf(&l->tree_path, "%s/%s/fs",
+		     store_path(batch_store(l->batch)),
+		     pending ? pending : dest.text) < 0) {
+		l->tree_path = NULL;
+		return error_nomem(err, "opening a layer");
+	}
+	return 0;
+}
+
+/* An extraction's name follows from the layer: everybody finds the same. */
+static int find_or_extract(struct layer *l, struct error *err)
+{
+	char id[sizeof("sha256-") + DIGEST_HEX_LEN];
+	autoclose int fd = -1;
+
+	snprintf(id, sizeof(id), "sha256-%s", digest_hex(&l->diff_id));
+	fd = batch_open_object(batch_store(l->batch), l->batch,
+			       snapshot_path(id, "").text, O_PATH | O_DIRECTORY,
+			       err);
+	if (fd < 0) {
+		if (err->kind != ERROR_NOT_FOUND ||
+		    extract(l, snapshot_path(id, "").text, err) < 0)
+			return -1;
+	}
+	l->snapshot = strdup(id);
+	if (!l->snapshot)
+		return error_nomem(err, "opening a layer");
+	return layer_write_tree_record(l, err);
+}
+
+int layer_need_tree(struct layer *l, struct error *err)
+{
+	if (l->tree_path)
+		return 0;
+	if (!l->snapshot && layer_read_tree_record(l, err) < 0)
+		return -1;
+	if (!l->snapshot && find_or_extract(l, err) < 0)
+		return -1;
+	return find_tree_path(l, err);
+}

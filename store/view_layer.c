@@ -1,0 +1,223 @@
+#include "store/view_layer.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <string.h>
+
+#include "store/base/confined.h"
+#include "store/layer_internal.h"
+#include "store/tar_index.h"
+
+struct view_layer {
+	struct layer *layer;
+	struct tree *tree;	 /* NULL until needed */
+	struct tar_index *index; /* instead, when the layer is a tar */
+	int tar;
+	bool opened;
+};
+
+int view_layer_new(struct layer *l, struct view_layer **ret, struct error *err)
+{
+	struct view_layer *vl = calloc(1, sizeof(*vl));
+
+	if (!vl)
+		return error_nomem(err, "looking into a layer");
+	vl->layer = layer_ref(l);
+	vl->tar = -1;
+	*ret = vl;
+	return 0;
+}
+
+void view_layer_free(struct view_layer *vl)
+{
+	if (!vl)
+		return;
+	tree_free(vl->tree);
+	tar_index_free(vl->index);
+	if (vl->tar >= 0)
+		close(vl->tar);
+	layer_unref(vl->layer);
+	free(vl);
+}
+
+static int open_tree(struct view_layer *vl, struct error *err)
+{
+	struct store *store = batch_store(vl->layer->batch);
+	const char *path;
+	int fd;
+
+	if (vl->tree)
+		return 0;
+	if (layer_tree(vl->layer, &path, err) < 0)
+		return -1;
+	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return error_sys(err, errno, "cannot open '%s'", path);
+	return tree_new(fd, store_overlay_xattr_prefix(store), &vl->tree, err);
+}
+
+/* The tar of a layer that nobody has extracted: 1, 0, -1. */
+static int open_tar(struct view_layer *vl, struct error *err)
+{
+	struct layer *l = vl->layer;
+	uint64_t size;
+	int rc = 0;
+
+	pthread_mutex_lock(&l->lock);
+	if (l->has_diff_id && !l->tree_path) {
+		vl->tar = layer_open_tar(l, &size, err);
+		if (vl->tar >= 0)
+			rc = 1;
+		else if (err->kind != ERROR_NOT_FOUND)
+			rc = -1;
+	}
+	pthread_mutex_unlock(&l->lock);
+	if (rc == 1)
+		rc = tar_index_read(vl->tar, &vl->index, err) < 0 ? -1 : 1;
+	return rc;
+}
+
+static int ensure_open(struct view_layer *vl, struct error *err)
+{
+	int is_tar;
+
+	if (vl->opened)
+		return 0;
+	is_tar = open_tar(vl, err);
+	if (is_tar < 0 || (!is_tar && open_tree(vl, err) < 0))
+		return -1;
+	vl->opened = true;
+	return 0;
+}
+
+/* The entry with all that is told about a file, for one of its names. */
+static const struct tar_index_entry *
+find_in_tar(const struct view_layer *vl, const char *path,
+	    const struct tar_index_entry **name)
+{
+	*name = tar_index_find(vl->index, path);
+	if (*name && (*name)->entry.type == ENTRY_HARDLINK)
+		return tar_index_find(vl->index, (*name)->entry.link);
+	return *name;
+}
+
+static int stat_in_tar(struct view_layer *vl, const char *path,
+		       struct tree_entry *ret, struct error *err)
+{
+	const struct tar_index_entry *name, *item, *first;
+	char *copy;
+	size_t n;
+
+	/* The root has no entry of its own. */
+	if (!*path) {
+		*ret = (struct tree_entry){
+			.entry = { .path = "", .type = ENTRY_DIR, .mode = 0755 }
+		};
+		return 1;
+	}
+	item = find_in_tar(vl, path, &name);
+	if (!item)
+		return 0;
+	copy = strdup(path);
+	if (!copy)
+		return error_nomem(err, "looking into a layer");
+	first = tar_index_entries(vl->index, &n);
+	*ret = (struct tree_entry){
+		.entry = item->entry,
+		.inode = (uint64_t)(item - first) + 1,
+		.device = (uint64_t)(uintptr_t)vl,
+		.n_links = item->n_links,
+		.storage = copy,
+	};
+	ret->entry.path = copy;
+	return 1;
+}
+
+int view_layer_stat(struct view_layer *vl, const char *path,
+		    struct tree_entry *ret, struct error *err)
+{
+	if (ensure_open(vl, err) < 0)
+		return -1;
+	if (vl->index)
+		return stat_in_tar(vl, path, ret, err);
+	if (tree_stat(vl->tree, path, ret, err) == 0)
+		return 1;
+	return err->kind == ERROR_NOT_FOUND ? 0 : -1;
+}
+
+/* What follows a directory in canonical order lies below it. */
+static int list_in_tar(struct view_layer *vl, const char *path,
+		       struct strv *ret, struct error *err)
+{
+	const struct tar_index_entry *items;
+	size_t n, i, len = strlen(path);
+
+	items = tar_index_entries(vl->index, &n);
+	for (i = len ? tar_index_lower_bound(vl->index, path) + 1 : 0; i < n;
+	     i++) {
+		const char *name = items[i].entry.path;
+
+		if (len && (strncmp(name, path, len) != 0 || name[len] != '/'))
+			break;
+		name += len ? len + 1 : 0;
+		if (!strchr(name, '/'))
+			strv_append(ret, name);
+	}
+	return strv_check(ret, "listing a directory", err);
+}
+
+static int list_in_tree(struct view_layer *vl, const char *path,
+			struct strv *ret, struct error *err)
+{
+	autoclose int fd = confined_open(
+		tree_fd(vl->tree), path,
+		O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_NONBLOCK, 0, err);
+	autodir DIR *dir = NULL;
+	struct dirent *d;
+
+	if (fd < 0)
+		return -1;
+	dir = fdopendir(fd);
+	if (!dir)
+		return error_sys(err, errno, "cannot list '%s'", path);
+	steal_fd(&fd);
+	while ((errno = 0, d = readdir(dir)))
+		if (strcmp(d->d_name, ".") && strcmp(d->d_name, ".."))
+			strv_append(ret, d->d_name);
+	if (errno)
+		return error_sys(err, errno, "cannot list '%s'", path);
+	return strv_check(ret, "listing a directory", err);
+}
+
+int view_layer_list(struct view_layer *vl, const char *path, struct strv *ret,
+		    struct error *err)
+{
+	if (ensure_open(vl, err) < 0)
+		return -1;
+	return vl->index ? list_in_tar(vl, path, ret, err)
+			 : list_in_tree(vl, path, ret, err);
+}
+
+int view_layer_open(struct view_layer *vl, const char *path, off_t *offset,
+		    struct error *err)
+{
+	const struct tar_index_entry *name, *item = NULL;
+	int fd;
+
+	if (ensure_open(vl, err) < 0)
+		return -1;
+	if (vl->index)
+		item = find_in_tar(vl, path, &name);
+	if (item && !item->sparse) {
+		fd = fcntl(vl->tar, F_DUPFD_CLOEXEC, 3);
+		if (fd < 0)
+			return error_sys(err, errno, "cannot open '%s'", path);
+		*offset = item->offset;
+		return fd;
+	}
+	/* A sparse file is in one piece only once it is extracted. */
+	if (open_tree(vl, err) < 0)
+		return -1;
+	*offset = 0;
+	return tree_open_file(vl->tree, path, err);
+}
