@@ -316,23 +316,43 @@ void progress_warn(struct progress *p, const char *line)
 	leave(p);
 }
 
-char *progress_tail(struct progress *p, unsigned step, unsigned max_lines)
+static const struct progress_step *first_failed(const struct progress *p)
 {
-	struct progress_step *s = enter(p, step);
-	struct buf text = BUF_INIT;
-	size_t n, i;
+	size_t i;
 
-	if (!s)
-		return strdup("");
-	n = s->n_lines < TAIL_LINES ? s->n_lines : TAIL_LINES;
+	for (i = 0; i < p->n_steps; i++)
+		if (p->steps[i]->state == STEP_ENDED &&
+		    p->steps[i]->end == PROGRESS_ERROR && p->steps[i]->n_lines)
+			return p->steps[i];
+	return NULL;
+}
+
+static char *format_tail(const struct progress_step *s, size_t max_lines)
+{
+	struct buf text = BUF_INIT;
+	size_t n = s->n_lines < TAIL_LINES ? s->n_lines : TAIL_LINES, i;
+
 	if (n > max_lines)
 		n = max_lines;
+	buf_printf(&text, "------\n > %s:\n", s->label);
 	for (i = s->n_lines - n; i < s->n_lines; i++) {
 		const char *line = s->tail[i % TAIL_LINES];
 
-		buf_append_str(&text, line ? line : "");
-		buf_append_char(&text, '\n');
+		buf_printf(&text, "%s\n", line ? line : "");
 	}
-	leave(p);
+	buf_append_str(&text, "------\n");
 	return buf_steal(&text);
+}
+
+char *progress_failure(struct progress *p, unsigned max_lines)
+{
+	const struct progress_step *s;
+	char *text = NULL;
+
+	pthread_mutex_lock(&p->lock);
+	s = first_failed(p);
+	if (s)
+		text = format_tail(s, max_lines);
+	pthread_mutex_unlock(&p->lock);
+	return text;
 }

@@ -64,9 +64,10 @@ void progress_end(struct progress *p, unsigned step, enum progress_end how,
 void progress_warn(struct progress *p, const char *line);
 
 /*
- * The last lines (at most `max_lines`) that `step` put out, to be shown with
- * its error; the caller frees. "" when there were none; NULL: no memory.
+ * What the first step that ended with PROGRESS_ERROR had put out, to be shown
+ * under its error: its label and its last lines (at most `max_lines`). The
+ * caller frees; NULL when no step failed with output (or no memory).
  */
-char *progress_tail(struct progress *p, unsigned step, unsigned max_lines);
+char *progress_failure(struct progress *p, unsigned max_lines);
 
 #endif

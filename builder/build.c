@@ -1,0 +1,252 @@
+#include "builder/build.h"
+
+#include <string.h>
+
+#include "builder/resolve.h"
+#include "builder/ui/excerpt.h"
+#include "store/names.h"
+
+/* Lines of a failed step's output that are shown again with its error. */
+#define FAILURE_LINES 20
+
+/* One build's state between its phases. */
+struct build {
+	const struct build_options *options;
+	const struct build_env *env;
+	struct build_input input;
+	struct plan_options plan_options;
+	struct resolver resolver;
+	struct plan *plan;
+	struct step_result *results;
+};
+
+static void build_release(struct build *b)
+{
+	size_t i;
+
+	for (i = 0; b->results && i < b->plan->n_steps; i++)
+		layer_unref(b->results[i].layer);
+	free(b->results);
+	plan_free(b->plan);
+	strv_release(&b->plan_options.build_args);
+	strv_release(&b->plan_options.labels);
+	strv_release(&b->plan_options.proxies);
+	strv_release(&b->plan_options.no_cache_stages);
+	build_input_release(&b->input);
+}
+DEFINE_RELEASE(struct build, build_release);
+
+static int read_input(struct build *b, struct error *err)
+{
+	struct progress *p = b->env->progress;
+	unsigned step =
+		progress_add(p, "[internal] load build definition and context");
+	int rc;
+
+	progress_start(p, step);
+	rc = build_input_read(b->env->batch, &b->options->input, &b->input,
+			      err);
+	progress_end(p, step, rc < 0 ? PROGRESS_ERROR : PROGRESS_DONE,
+		     rc < 0 ? "cannot read the build's input" : NULL);
+	return rc;
+}
+
+/* "NAME" takes its value from the environment, or stays unset. */
+static void add_build_arg(struct strv *args, const char *arg)
+{
+	const char *value;
+
+	if (strchr(arg, '=')) {
+		strv_append(args, arg);
+		return;
+	}
+	value = getenv(arg);
+	if (value)
+		strv_env_set(args, arg, value);
+}
+
+static void collect_build_args(struct build *b, struct strv *ret)
+{
+	const char *epoch = getenv("SOURCE_DATE_EPOCH");
+	size_t i;
+
+	if (epoch && *epoch)
+		strv_env_set(ret, "SOURCE_DATE_EPOCH", epoch);
+	for (i = 0; i < b->options->build_args->len; i++)
+		add_build_arg(ret, b->options->build_args->items[i]);
+}
+
+static void collect_proxies(struct strv *ret)
+{
+	static const char *const names[] = {
+		"HTTP_PROXY", "HTTPS_PROXY", "FTP_PROXY",   "NO_PROXY",
+		"ALL_PROXY",  "http_proxy",  "https_proxy", "ftp_proxy",
+		"no_proxy",   "all_proxy",
+	};
+	size_t i;
+
+	for (i = 0; i < ARRAY_LEN(names); i++) {
+		const char *value = getenv(names[i]);
+
+		if (value && *value)
+			strv_env_set(ret, names[i], value);
+	}
+}
+
+static int make_plan(struct build *b, struct error *err)
+{
+	const struct build_options *options = b->options;
+	struct plan_options *po = &b->plan_options;
+
+	b->resolver = (struct resolver){
+		.batch = b->env->batch,
+		.registry = b->env->registry,
+		.progress = b->env->progress,
+		.pull = options->pull,
+	};
+	po->target = options->target;
+	po->host = platform_host();
+	po->platform = po->host;
+	po->no_cache = options->no_cache;
+	po->contexts = b->input.named;
+	po->n_contexts = b->input.n_named;
+	po->resolve = resolve_image;
+	po->ctx = &b->resolver;
+	collect_build_args(b, &po->build_args);
+	collect_proxies(&po->proxies);
+	strv_append_all(&po->labels, options->labels);
+	strv_append_all(&po->no_cache_stages, options->no_cache_stages);
+	if (po->build_args.failed || po->labels.failed || po->proxies.failed ||
+	    po->no_cache_stages.failed)
+		return error_nomem(err, "planning the build");
+	if (options->platform &&
+	    platform_parse(options->platform, &po->platform, err) < 0)
+		return -1;
+	return plan_new(b->input.tree, po, &b->plan, err);
+}
+
+static int run_steps(struct build *b, struct error *err)
+{
+	struct solve_options so = b->options->solve;
+	size_t i;
+
+	for (i = 0; i < b->plan->warnings.len; i++)
+		progress_warn(b->env->progress, b->plan->warnings.items[i]);
+	so.batch = b->env->batch;
+	so.spawner = b->env->spawner;
+	so.progress = b->env->progress;
+	so.cancel = b->env->cancel;
+	so.contexts = b->input.contexts;
+	so.n_contexts = b->input.n_contexts;
+	b->results = calloc(b->plan->n_steps + 1, sizeof(*b->results));
+	if (!b->results)
+		return error_nomem(err, "running the build");
+	return solve(b->plan, &so, b->results, err);
+}
+
+/* Remembered digests serve the next build, also when this one failed. */
+static int save_digests(struct build *b, struct error *err)
+{
+	size_t i;
+
+	for (i = 0; i < b->input.n_contexts; i++)
+		if (file_digests_save(
+			    context_digests(b->input.contexts[i].context),
+			    b->env->batch, err) < 0)
+			return -1;
+	return 0;
+}
+
+static int save_image(struct build *b, struct image **ret, struct error *err)
+{
+	AUTO(image_free) struct image *image = NULL;
+	const struct strv *names = b->options->names;
+	size_t i;
+
+	if (plan_image(b->plan, b->plan->target, b->results, &image, err) < 0 ||
+	    image_save(b->env->batch, image, err) < 0)
+		return -1;
+	for (i = 0; i < names->len; i++)
+		if (name_set(b->env->batch, names->items[i], &image->id, NULL,
+			     err) < 0)
+			return -1;
+	if (save_digests(b, err) < 0)
+		return -1;
+	if (batch_publish(b->env->batch, err) < 0)
+		return -1;
+	*ret = steal_pointer(&image);
+	return 0;
+}
+
+static int assemble(struct build *b, struct build_result *ret,
+		    struct error *err)
+{
+	struct progress *p = b->env->progress;
+	unsigned step = progress_add(p, "exporting to image");
+	struct image *image = NULL;
+	autofree char *line = NULL;
+	size_t i;
+
+	progress_start(p, step);
+	*b->env->transfer_step = step;
+	if (save_image(b, &image, err) < 0) {
+		progress_end(p, step, PROGRESS_ERROR, "cannot save the image");
+		return -1;
+	}
+	if (asprintf(&line, "writing image %s", image->id.text) >= 0)
+		progress_message(p, step, line);
+	for (i = 0; i < b->options->names->len; i++) {
+		autofree char *naming = NULL;
+
+		if (asprintf(&naming, "naming to %s",
+			     b->options->names->items[i]) >= 0)
+			progress_message(p, step, naming);
+	}
+	progress_end(p, step, PROGRESS_DONE, NULL);
+	ret->image = image;
+	ret->has_epoch = b->plan->has_epoch;
+	ret->epoch = b->plan->epoch;
+	return 0;
+}
+
+static int build_phases(struct build *b, struct build_result *ret,
+			struct error *err)
+{
+	*b->env->transfer_step =
+		progress_add(b->env->progress, "[internal] fetch layers");
+	if (read_input(b, err) < 0 || make_plan(b, err) < 0 ||
+	    run_steps(b, err) < 0)
+		return -1;
+	return assemble(b, ret, err);
+}
+
+static void report_failure(struct build *b, struct buf *report,
+			   const struct error *err)
+{
+	autofree char *output =
+		err->kind == ERROR_COMMAND
+			? progress_failure(b->env->progress, FAILURE_LINES)
+			: NULL;
+
+	if (output)
+		buf_append_str(report, output);
+	if (err->first_line && b->input.text.len)
+		excerpt_append(report, b->input.name, b->input.text.data,
+			       b->input.text.len, err->first_line,
+			       err->last_line);
+}
+
+int build_run(const struct build_options *options, const struct build_env *env,
+	      struct build_result *ret, struct buf *report, struct error *err)
+{
+	AUTO(build_release) struct build b = { .options = options, .env = env };
+	struct error ignored = ERROR_INIT;
+
+	if (build_phases(&b, ret, err) == 0)
+		return 0;
+	report_failure(&b, report, err);
+	/* Steps that finished are worth keeping; the first error is told. */
+	if (b.plan && save_digests(&b, &ignored) == 0)
+		batch_publish(env->batch, &ignored);
+	return -1;
+}

@@ -1,0 +1,52 @@
+/*
+ * One build, from a Dockerfile to an image in the store: read the input, plan,
+ * solve, assemble, name. Outputs are the caller's.
+ */
+#ifndef BUILDER_BUILD_H
+#define BUILDER_BUILD_H
+
+#include "builder/build_input.h"
+#include "builder/plan.h"
+#include "builder/solve.h"
+#include "registry/registry.h"
+
+struct build_options {
+	struct build_input_options input;
+	const char *target;
+	const struct strv *build_args; /* NAME=value, or NAME: from the
+					  environment */
+	const struct strv *labels;     /* NAME=value */
+	const struct strv *names;      /* full references to give */
+	const struct strv *no_cache_stages;
+	const char *platform; /* NULL: the machine's */
+	bool no_cache;
+	bool pull;		    /* ask the registry for every base image */
+	struct solve_options solve; /* limits, network, entitlements; the rest
+				       is filled in */
+};
+
+/* What a build works with; all borrowed. */
+struct build_env {
+	struct batch *batch;
+	struct registry *registry;
+	struct spawner *spawner;
+	struct progress *progress;
+	struct cancel *cancel;
+	unsigned *transfer_step; /* progress step of the registry's events */
+};
+
+struct build_result {
+	struct image *image; /* saved, published and named */
+	bool has_epoch;
+	int64_t epoch;
+};
+
+/*
+ * On failure what was done is kept in the cache, and `report` (never NULL)
+ * gets what belongs under the error's line: the failed step's last output
+ * and the lines to blame.
+ */
+int build_run(const struct build_options *options, const struct build_env *env,
+	      struct build_result *ret, struct buf *report, struct error *err);
+
+#endif

@@ -1,0 +1,14 @@
+/* Comma-separated fields, as option values carry them (RFC 4180 quoting). */
+#ifndef STORE_BASE_CSV_H
+#define STORE_BASE_CSV_H
+
+#include "store/base/strv.h"
+
+/*
+ * Append the fields of one line: a field that holds a comma or a quote is
+ * written in double quotes, a quote inside doubled. ERROR_USAGE for a quote
+ * that is not closed or stands inside a bare field.
+ */
+int csv_split(const char *text, struct strv *ret, struct error *err);
+
+#endif
