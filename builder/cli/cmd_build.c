@@ -1,0 +1,358 @@
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/resource.h>
+
+#include "builder/build.h"
+#include "builder/cli/commands.h"
+#include "builder/cli/limits.h"
+#include "builder/cli/output.h"
+#include "builder/cli/session.h"
+#include "builder/sandbox/caps.h"
+#include "store/base/io.h"
+
+/* The command line of one build. */
+struct build_command {
+	struct session_options session;
+	struct build_input_options input;
+	struct limit_options limits;
+	const char *target, *platform, *network, *iidfile, *metadata_file;
+	const char *hostname;
+	bool push, load, pull, no_cache, quiet;
+	struct strv tags, build_args, build_contexts, labels, outputs, allow;
+	struct strv no_cache_stages, add_hosts, security;
+	struct strv names; /* full references of `tags` and name= */
+	struct output *parsed;
+	size_t n_parsed;
+};
+
+static void command_release(struct build_command *c)
+{
+	struct strv *lists[] = { &c->tags,    &c->build_args,
+				 &c->labels,  &c->build_contexts,
+				 &c->outputs, &c->no_cache_stages,
+				 &c->names,   &c->add_hosts,
+				 &c->allow,   &c->security };
+	size_t i;
+
+	for (i = 0; i < ARRAY_LEN(lists); i++)
+		strv_release(lists[i]);
+	for (i = 0; i < c->n_parsed; i++)
+		output_release(&c->parsed[i]);
+	free(c->parsed);
+	limit_options_release(&c->limits);
+}
+DEFINE_RELEASE(struct build_command, command_release);
+
+static int parse_words(struct build_command *c, int argc, char **argv,
+		       bool *help, struct error *err)
+{
+	const struct option_spec specs[] = {
+		{ "file", 'f', OPTION_STRING, &c->input.dockerfile, "FILE",
+		  "Dockerfile (default: Dockerfile in PATH; -: stdin)" },
+		{ "tag", 't', OPTION_LIST, &c->tags, "NAME",
+		  "name the image; repeatable" },
+		{ "target", 0, OPTION_STRING, &c->target, "STAGE",
+		  "build this stage instead of the last" },
+		{ "build-arg", 0, OPTION_LIST, &c->build_args, "NAME=VALUE",
+		  "value of an ARG; a bare NAME takes the environment's" },
+		{ "build-context", 0, OPTION_LIST, &c->build_contexts,
+		  "NAME=DIR", "further context for FROM and --from" },
+		{ "label", 0, OPTION_LIST, &c->labels, "NAME=VALUE",
+		  "add a label" },
+		{ "output", 'o', OPTION_LIST, &c->outputs, "SPEC",
+		  "type=image|registry|oci|docker|tar|local,dest=..." },
+		{ "push", 0, OPTION_BOOL, &c->push, NULL,
+		  "push under every name" },
+		{ "load", 0, OPTION_BOOL, &c->load, NULL,
+		  "keep the image in the local store (always done)" },
+		{ "platform", 0, OPTION_STRING, &c->platform, "OS/ARCH",
+		  "platform to build for (default: this machine's)" },
+		{ "pull", 0, OPTION_BOOL, &c->pull, NULL,
+		  "ask registries for newer base images" },
+		{ "no-cache", 0, OPTION_BOOL, &c->no_cache, NULL,
+		  "run every step again" },
+		{ "no-cache-filter", 0, OPTION_LIST, &c->no_cache_stages,
+		  "STAGE", "run the steps of this stage again" },
+		{ "network", 0, OPTION_STRING, &c->network, "MODE",
+		  "network of RUN: default, none or host" },
+		{ "add-host", 0, OPTION_LIST, &c->add_hosts, "HOST:IP",
+		  "line for /etc/hosts during RUN" },
+		{ "allow", 0, OPTION_LIST, &c->allow, "ENTITLEMENT",
+		  "network.host or security.insecure" },
+		{ "security-opt", 0, OPTION_LIST, &c->security, "OPT",
+		  "no-new-privileges" },
+		LIMIT_OPTIONS(c->limits),
+		{ "iidfile", 0, OPTION_STRING, &c->iidfile, "FILE",
+		  "write the image id here" },
+		{ "metadata-file", 0, OPTION_STRING, &c->metadata_file, "FILE",
+		  "write digests and names as JSON here" },
+		{ "quiet", 'q', OPTION_BOOL, &c->quiet, NULL,
+		  "print the image id only" },
+		SESSION_STORE_OPTIONS(c->session),
+		SESSION_REGISTRY_OPTIONS(c->session),
+		/* What other builders take and we need not. */
+		{ "rm", 0, OPTION_IGNORED_BOOL, NULL, NULL, NULL },
+		{ "force-rm", 0, OPTION_IGNORED_BOOL, NULL, NULL, NULL },
+		{ "layers", 0, OPTION_IGNORED_BOOL, NULL, NULL, NULL },
+		{ "builder", 0, OPTION_IGNORED_STRING, NULL, NULL, NULL },
+	};
+	AUTO(strv_release) struct strv words = STRV_INIT;
+
+	if (options_parse(specs, ARRAY_LEN(specs), argc, argv, &words, help,
+			  err) < 0)
+		return -1;
+	if (*help)
+		return session_help("build [OPTIONS] PATH", specs,
+				    ARRAY_LEN(specs));
+	if (words.len != 1)
+		return error_set(err, ERROR_USAGE,
+				 "build takes one PATH, the build context; "
+				 "\".\" is this directory");
+	/* The list owns a copy; the word in argv lives long enough. */
+	for (int i = 1; i < argc; i++)
+		if (!strcmp(argv[i], words.items[0]))
+			c->input.context = argv[i];
+	return 0;
+}
+
+static int parse_tags(struct build_command *c, struct error *err)
+{
+	size_t i;
+
+	for (i = 0; i < c->tags.len; i++) {
+		char *name = session_name(c->tags.items[i], err);
+
+		if (!name)
+			return error_wrap(err, "--tag %s", c->tags.items[i]);
+		strv_take(&c->names, name);
+	}
+	return strv_check(&c->names, "reading tags", err);
+}
+
+static int add_output(struct build_command *c, const char *text,
+		      struct error *err)
+{
+	struct output *grown =
+		realloc(c->parsed, (c->n_parsed + 1) * sizeof(*grown));
+
+	if (!grown)
+		return error_nomem(err, "reading outputs");
+	c->parsed = grown;
+	if (output_parse(text, &grown[c->n_parsed], err) < 0)
+		return -1;
+	strv_append_all(&c->names, &grown[c->n_parsed].names);
+	c->n_parsed++;
+	return strv_check(&c->names, "reading outputs", err);
+}
+
+static int parse_outputs(struct build_command *c, struct error *err)
+{
+	size_t i;
+
+	for (i = 0; i < c->outputs.len; i++)
+		if (add_output(c, c->outputs.items[i], err) < 0)
+			return -1;
+	if (c->push && add_output(c, "type=registry", err) < 0)
+		return -1;
+	for (i = 0; i < c->n_parsed; i++)
+		if (c->parsed[i].push && !c->names.len)
+			return error_set(err, ERROR_USAGE,
+					 "pushing needs a name: -t NAME");
+	return 0;
+}
+
+static int parse_network(const char *text, struct solve_options *so,
+			 struct error *err)
+{
+	so->network = SANDBOX_NETWORK_HOST;
+	if (!text || !strcmp(text, "default") || !strcmp(text, "private"))
+		return 0;
+	if (!strcmp(text, "none"))
+		so->network = SANDBOX_NETWORK_NONE;
+	else if (!strcmp(text, "host"))
+		so->allow_host_network = true;
+	else
+		return error_set(err, ERROR_USAGE,
+				 "unknown network mode \"%s\"; use default, "
+				 "none or host",
+				 text);
+	return 0;
+}
+
+static int parse_allow(const struct build_command *c, struct solve_options *so,
+		       struct error *err)
+{
+	size_t i;
+
+	for (i = 0; i < c->allow.len; i++) {
+		const char *what = c->allow.items[i];
+
+		if (!strcmp(what, "network.host"))
+			so->allow_host_network = true;
+		else if (!strcmp(what, "security.insecure"))
+			so->allow_insecure = true;
+		else
+			return error_set(err, ERROR_USAGE,
+					 "unknown entitlement \"%s\"; use "
+					 "network.host or security.insecure",
+					 what);
+	}
+	for (i = 0; i < c->security.len; i++) {
+		if (strcmp(c->security.items[i], "no-new-privileges") != 0)
+			return error_set(err, ERROR_USAGE,
+					 "--security-opt %s is not supported",
+					 c->security.items[i]);
+		so->no_new_privs = true;
+	}
+	return 0;
+}
+
+static int make_options(struct build_command *c, struct build_options *ret,
+			struct error *err)
+{
+	c->input.build_contexts = &c->build_contexts;
+	*ret = (struct build_options){
+		.input = c->input,
+		.target = c->target,
+		.build_args = &c->build_args,
+		.labels = &c->labels,
+		.names = &c->names,
+		.no_cache_stages = &c->no_cache_stages,
+		.platform = c->platform,
+		.no_cache = c->no_cache,
+		.pull = c->pull,
+		.solve = { .capabilities = CAPS_DEFAULT,
+			   .hostname = c->hostname,
+			   .add_hosts = c->add_hosts },
+	};
+	if (parse_network(c->network, &ret->solve, err) < 0 ||
+	    parse_allow(c, &ret->solve, err) < 0)
+		return -1;
+	return limit_options_apply(&c->limits, &ret->solve, err);
+}
+
+static int write_small_file(const char *path, const char *text, size_t len,
+			    struct error *err)
+{
+	return io_replace_file(AT_FDCWD, path, text, len, 0644, false, err);
+}
+
+static json_t *join_names(const struct strv *names)
+{
+	AUTO(buf_release) struct buf joined = BUF_INIT;
+	size_t i;
+
+	for (i = 0; i < names->len; i++) {
+		if (i)
+			buf_append_char(&joined, ',');
+		buf_append_str(&joined, names->items[i]);
+	}
+	return joined.failed ? NULL : json_string(joined.data);
+}
+
+static int write_metadata(const struct build_command *c,
+			  const struct image *image,
+			  const struct digest *manifest, struct error *err)
+{
+	AUTO(json_decref) json_t *doc = json_object();
+	autofree char *text = NULL;
+
+	if (!doc || json_object_set_new(doc, "containerimage.config.digest",
+					json_string(image->id.text)) < 0)
+		return error_nomem(err, "writing --metadata-file");
+	if (digest_is_set(manifest) &&
+	    json_object_set_new(doc, "containerimage.digest",
+				json_string(manifest->text)) < 0)
+		return error_nomem(err, "writing --metadata-file");
+	if (c->names.len &&
+	    json_object_set_new(doc, "image.name", join_names(&c->names)) < 0)
+		return error_nomem(err, "writing --metadata-file");
+	text = json_dumps(doc, JSON_INDENT(2) | JSON_PRESERVE_ORDER);
+	if (!text)
+		return error_nomem(err, "writing --metadata-file");
+	return write_small_file(c->metadata_file, text, strlen(text), err);
+}
+
+static int write_outputs(struct session *s, const struct build_command *c,
+			 const struct build_result *result, struct error *err)
+{
+	const int64_t *epoch = result->has_epoch ? &result->epoch : NULL;
+	struct output_result written = { 0 };
+	size_t i;
+
+	for (i = 0; i < c->n_parsed; i++)
+		if (output_write(s, &c->parsed[i], result->image, &c->names,
+				 epoch, &written, err) < 0)
+			return -1;
+	if (c->iidfile &&
+	    write_small_file(c->iidfile, result->image->id.text,
+			     strlen(result->image->id.text), err) < 0)
+		return -1;
+	if (c->metadata_file &&
+	    write_metadata(c, result->image, &written.manifest, err) < 0)
+		return -1;
+	if (c->quiet)
+		printf("%s\n", result->image->id.text);
+	return 0;
+}
+
+/*
+ * The error's line and what belongs under it. The exit status says that all
+ * has been told.
+ */
+static int print_failure(struct session *s, const struct buf *report,
+			 const struct error *err)
+{
+	char text[sizeof(err->text)];
+
+	progress_free(steal_pointer(&s->progress));
+	fprintf(stderr, "error: %s\n%s", error_message(err, text, sizeof(text)),
+		report->data ? report->data : "");
+	return error_exit_status(err);
+}
+
+static int run_build(const struct build_command *c,
+		     const struct build_options *options, struct error *err)
+{
+	AUTO(session_close) struct session *s = NULL;
+	AUTO(buf_release) struct buf report = BUF_INIT;
+	struct build_result result = { 0 };
+	struct build_env env;
+	int rc;
+
+	if (session_open(&c->session, &s, err) < 0)
+		return -1;
+	env = (struct build_env){
+		.batch = s->batch,
+		.registry = s->registry,
+		.spawner = s->spawner,
+		.progress = s->progress,
+		.cancel = s->cancel,
+		.transfer_step = &s->transfer_step,
+	};
+	rc = build_run(options, &env, &result, &report, err);
+	if (rc == 0)
+		rc = write_outputs(s, c, &result, err);
+	image_free(result.image);
+	return rc < 0 ? print_failure(s, &report, err) : 0;
+}
+
+int cmd_build(int argc, char **argv, struct error *err)
+{
+	AUTO(command_release) struct build_command c = { 0 };
+	struct build_options options;
+	bool help = false;
+
+	if (parse_words(&c, argc, argv, &help, err) < 0)
+		return -1;
+	if (help)
+		return 0;
+	if (parse_tags(&c, err) < 0 || parse_outputs(&c, err) < 0 ||
+	    make_options(&c, &options, err) < 0)
+		return -1;
+	c.session.builds = true;
+	c.session.quiet = c.quiet;
+	return run_build(&c, &options, err);
+}

@@ -1,0 +1,75 @@
+#include <stdio.h>
+#include <string.h>
+
+#include "builder/cli/commands.h"
+#include "builder/cli/session.h"
+#include "store/names.h"
+
+/* All names of one image go when it is removed by its id. */
+static int remove_names_of(struct session *s, const struct digest *id,
+			   struct error *err)
+{
+	struct name_record *records = NULL;
+	size_t n = 0, i;
+	int rc;
+
+	rc = names_list(s->store, &records, &n, err);
+	for (i = 0; i < n; i++) {
+		if (rc == 0 && digest_equal(&records[i].image, id)) {
+			rc = name_remove(s->store, records[i].name, err);
+			if (rc == 0)
+				printf("Untagged: %s\n", records[i].name);
+		}
+		name_record_release(&records[i]);
+	}
+	free(records);
+	return rc;
+}
+
+static int remove_one(struct session *s, const char *text, struct error *err)
+{
+	autofree char *name = NULL;
+	struct digest id;
+
+	if (session_find_image(s, text, &id, &name, err) < 0)
+		return -1;
+	if (!name)
+		return remove_names_of(s, &id, err);
+	if (name_remove(s->store, name, err) < 0)
+		return -1;
+	printf("Untagged: %s\n", name);
+	return 0;
+}
+
+int cmd_rmi(int argc, char **argv, struct error *err)
+{
+	struct session_options options = { 0 };
+	bool help = false, force = false;
+	const struct option_spec specs[] = {
+		{ "force", 'f', OPTION_BOOL, &force, NULL,
+		  "an image that does not exist is no error" },
+		SESSION_STORE_OPTIONS(options),
+	};
+	AUTO(strv_release) struct strv words = STRV_INIT;
+	AUTO(session_close) struct session *s = NULL;
+	size_t i;
+
+	if (options_parse(specs, ARRAY_LEN(specs), argc, argv, &words, &help,
+			  err) < 0)
+		return -1;
+	if (help)
+		return session_help("rmi [OPTIONS] IMAGE...", specs,
+				    ARRAY_LEN(specs));
+	if (!words.len)
+		return error_set(err, ERROR_USAGE, "rmi takes image names");
+	if (session_open(&options, &s, err) < 0)
+		return -1;
+	for (i = 0; i < words.len; i++) {
+		if (remove_one(s, words.items[i], err) == 0)
+			continue;
+		if (!force || err->kind != ERROR_NOT_FOUND)
+			return -1;
+		error_clear(err);
+	}
+	return 0;
+}

@@ -1,0 +1,182 @@
+#include "builder/cli/limits.h"
+
+#include <string.h>
+#include <sys/resource.h>
+
+#define DEFAULT_PERIOD_US 100000
+
+static const struct {
+	const char *name;
+	int resource;
+} rlimit_names[] = {
+	{ "core", RLIMIT_CORE },	 { "cpu", RLIMIT_CPU },
+	{ "data", RLIMIT_DATA },	 { "fsize", RLIMIT_FSIZE },
+	{ "locks", RLIMIT_LOCKS },	 { "memlock", RLIMIT_MEMLOCK },
+	{ "msgqueue", RLIMIT_MSGQUEUE }, { "nice", RLIMIT_NICE },
+	{ "nofile", RLIMIT_NOFILE },	 { "nproc", RLIMIT_NPROC },
+	{ "rss", RLIMIT_RSS },		 { "rtprio", RLIMIT_RTPRIO },
+	{ "rttime", RLIMIT_RTTIME },	 { "sigpending", RLIMIT_SIGPENDING },
+	{ "stack", RLIMIT_STACK },
+};
+
+void limit_options_release(struct limit_options *o)
+{
+	strv_release(&o->ulimits);
+	free(o->rlimits);
+}
+
+static int bad_value(const char *option, const char *text, struct error *err)
+{
+	return error_set(err, ERROR_USAGE, "--%s: \"%s\" is not a valid value",
+			 option, text);
+}
+
+/* A decimal number; absent options leave `*ret` alone. */
+static int parse_number(const char *option, const char *text, int64_t *ret,
+			struct error *err)
+{
+	char *end;
+	long long value;
+
+	if (!text)
+		return 0;
+	errno = 0;
+	value = strtoll(text, &end, 10);
+	if (errno || end == text || *end)
+		return bad_value(option, text, err);
+	*ret = value;
+	return 0;
+}
+
+/* "512m": binary units, as docker's. */
+static int parse_bytes(const char *option, const char *text, int64_t *ret,
+		       struct error *err)
+{
+	static const char units[] = "bkmgt";
+	long long value;
+	const char *unit;
+	unsigned shift = 0;
+	char *end;
+
+	if (!text)
+		return 0;
+	errno = 0;
+	value = strtoll(text, &end, 10);
+	if (errno || end == text)
+		return bad_value(option, text, err);
+	if (*end) {
+		unit = strchr(units, *end | 0x20);
+		if (!unit || (end[1] && strcasecmp(end + 1, "b") != 0))
+			return bad_value(option, text, err);
+		shift = 10 * (unsigned)(unit - units);
+	}
+	if (value > (INT64_MAX >> shift) || value < -1)
+		return bad_value(option, text, err);
+	*ret = value < 0 ? value : value << shift;
+	return 0;
+}
+
+static int parse_cpus(const char *text, struct sandbox_limits *limits,
+		      struct error *err)
+{
+	double cpus;
+	char *end;
+
+	if (!text)
+		return 0;
+	cpus = strtod(text, &end);
+	if (end == text || *end || !(cpus > 0 && cpus < 100000))
+		return bad_value("cpus", text, err);
+	limits->cpu_period_us = DEFAULT_PERIOD_US;
+	limits->cpu_quota_us = (int64_t)(cpus * DEFAULT_PERIOD_US);
+	return 0;
+}
+
+static int parse_rlimit_value(const char *text, size_t len, uint64_t *ret)
+{
+	char number[24], *end;
+
+	if (len == 2 && !strncmp(text, "-1", 2)) {
+		*ret = RLIM_INFINITY;
+		return 0;
+	}
+	if (!len || len >= sizeof(number) || *text == '-')
+		return -1;
+	memcpy(number, text, len);
+	number[len] = '\0';
+	errno = 0;
+	*ret = strtoull(number, &end, 10);
+	return errno || *end ? -1 : 0;
+}
+
+static int parse_ulimit(const char *text, struct sandbox_rlimit *ret,
+			struct error *err)
+{
+	const char *value = strchr(text, '='), *colon;
+	size_t i, len;
+
+	if (!value)
+		return bad_value("ulimit", text, err);
+	len = (size_t)(value++ - text);
+	for (i = 0; i < ARRAY_LEN(rlimit_names); i++)
+		if (strlen(rlimit_names[i].name) == len &&
+		    !strncmp(rlimit_names[i].name, text, len))
+			break;
+	if (i == ARRAY_LEN(rlimit_names))
+		return bad_value("ulimit", text, err);
+	ret->resource = rlimit_names[i].resource;
+	colon = strchr(value, ':');
+	len = colon ? (size_t)(colon - value) : strlen(value);
+	if (parse_rlimit_value(value, len, &ret->soft) < 0)
+		return bad_value("ulimit", text, err);
+	ret->hard = ret->soft;
+	if (colon &&
+	    parse_rlimit_value(colon + 1, strlen(colon + 1), &ret->hard) < 0)
+		return bad_value("ulimit", text, err);
+	return ret->soft <= ret->hard ? 0 : bad_value("ulimit", text, err);
+}
+
+static int parse_ulimits(struct limit_options *o, struct solve_options *so,
+			 struct error *err)
+{
+	size_t i;
+
+	if (!o->ulimits.len)
+		return 0;
+	o->rlimits = calloc(o->ulimits.len, sizeof(*o->rlimits));
+	if (!o->rlimits)
+		return error_nomem(err, "reading --ulimit");
+	for (i = 0; i < o->ulimits.len; i++)
+		if (parse_ulimit(o->ulimits.items[i], &o->rlimits[i], err) < 0)
+			return -1;
+	so->rlimits = o->rlimits;
+	so->n_rlimits = o->ulimits.len;
+	return 0;
+}
+
+int limit_options_apply(struct limit_options *o, struct solve_options *so,
+			struct error *err)
+{
+	struct sandbox_limits *l = &so->limits;
+	int64_t shm = 0;
+
+	if (parse_bytes("memory", o->memory, &l->memory_bytes, err) < 0 ||
+	    parse_bytes("memory-swap", o->memory_swap, &l->memory_swap_bytes,
+			err) < 0 ||
+	    parse_bytes("shm-size", o->shm_size, &shm, err) < 0 ||
+	    parse_number("cpu-shares", o->cpu_shares, &l->cpu_shares, err) <
+		    0 ||
+	    parse_number("cpu-period", o->cpu_period, &l->cpu_period_us, err) <
+		    0 ||
+	    parse_number("cpu-quota", o->cpu_quota, &l->cpu_quota_us, err) <
+		    0 ||
+	    parse_number("pids-limit", o->pids, &l->pids, err) < 0 ||
+	    parse_cpus(o->cpus, l, err) < 0)
+		return -1;
+	if (shm < 0)
+		return bad_value("shm-size", o->shm_size, err);
+	so->shm_size_bytes = (uint64_t)shm;
+	l->cpuset_cpus = o->cpuset_cpus;
+	l->cgroup_parent = o->cgroup_parent;
+	return parse_ulimits(o, so, err);
+}

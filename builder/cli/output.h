@@ -1,0 +1,56 @@
+/*
+ * Where a build's result goes: `-o type=...,name=value`, as docker buildx
+ * spells it, and --push and --load as short forms.
+ */
+#ifndef BUILDER_CLI_OUTPUT_H
+#define BUILDER_CLI_OUTPUT_H
+
+#include "builder/cli/session.h"
+#include "store/layer.h"
+
+enum output_kind {
+	OUTPUT_IMAGE, /* the local store, where it is already; may push */
+	OUTPUT_OCI,
+	OUTPUT_DOCKER,
+	OUTPUT_TAR,
+	OUTPUT_LOCAL,
+	OUTPUT_CACHE_ONLY,
+};
+
+struct output {
+	enum output_kind kind;
+	char *dest;	/* NULL or "-": stdout */
+	bool directory; /* oci: a layout instead of an archive */
+	bool push;
+	bool rewrite_timestamp;
+	struct strv names; /* name=, replacing -t */
+	struct layer_format format;
+	json_t *annotations; /* object or NULL */
+};
+
+void output_release(struct output *o);
+DEFINE_RELEASE(struct output, output_release);
+
+/* Parse one -o value. ERROR_USAGE says what is wrong with it. */
+int output_parse(const char *text, struct output *ret, struct error *err);
+
+/* What was written, for --metadata-file. */
+struct output_result {
+	struct digest manifest; /* unset when none was made */
+};
+
+/*
+ * Write the image. `names` are the full references of -t; `epoch` is NULL or
+ * SOURCE_DATE_EPOCH. A file is written beside its place and renamed.
+ */
+int output_write(struct session *s, const struct output *o, struct image *image,
+		 const struct strv *names, const int64_t *epoch,
+		 struct output_result *ret, struct error *err);
+
+/* Push the image under every name; `*manifest` is what was pushed. */
+int output_push(struct session *s, struct image *image,
+		const struct strv *names, const struct layer_format *format,
+		const json_t *annotations, struct digest *manifest,
+		struct error *err);
+
+#endif

@@ -1,0 +1,229 @@
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "builder/cli/output.h"
+#include "registry/reference.h"
+#include "store/export.h"
+#include "store/manifest.h"
+
+/* A file being written beside its place; unlinked unless committed. */
+struct pending_file {
+	const char *path;
+	char *beside;
+	int fd;
+};
+
+static void pending_release(struct pending_file *f)
+{
+	if (f->fd >= 0)
+		close(f->fd);
+	if (f->beside)
+		unlink(f->beside);
+	free(f->beside);
+}
+DEFINE_RELEASE(struct pending_file, pending_release);
+
+static int pending_open(struct pending_file *f, const char *path,
+			struct error *err)
+{
+	struct stat st;
+
+	f->path = path;
+	/* A FIFO or device is written to as it is. */
+	if (stat(path, &st) == 0 && !S_ISREG(st.st_mode)) {
+		f->fd = open(path, O_WRONLY | O_CLOEXEC);
+	} else {
+		if (asprintf(&f->beside, "%s.XXXXXX", path) < 0) {
+			f->beside = NULL;
+			return error_nomem(err, "writing an archive");
+		}
+		f->fd = mkostemp(f->beside, O_CLOEXEC);
+	}
+	if (f->fd < 0)
+		return error_sys(err, errno, "cannot write \"%s\"", path);
+	return 0;
+}
+
+static int pending_commit(struct pending_file *f, struct error *err)
+{
+	mode_t mask = umask(0);
+
+	umask(mask);
+	if (f->beside && fchmod(f->fd, 0666 & ~mask) < 0)
+		return error_sys(err, errno, "cannot write \"%s\"", f->path);
+	/* A full disk may only show up here. */
+	if (close(steal_fd(&f->fd)) < 0)
+		return error_sys(err, errno, "cannot write \"%s\"", f->path);
+	if (f->beside && rename(f->beside, f->path) < 0)
+		return error_sys(err, errno, "cannot write \"%s\"", f->path);
+	free(steal_pointer(&f->beside));
+	return 0;
+}
+
+/* What one output writes, whatever it writes to. */
+struct job {
+	struct session *s;
+	const struct output *o;
+	struct image *image;
+	const struct strv *names;
+	struct layer_format format;
+	struct output_result *result;
+};
+
+static int write_to(const struct job *job, const struct export_target *to,
+		    struct error *err)
+{
+	const char *none = NULL;
+	struct export_image item = {
+		.image = job->image,
+		.names = job->names->len
+				 ? (const char *const *)job->names->items
+				 : &none,
+	};
+	AUTO(descriptor_release) struct descriptor manifest = { 0 };
+
+	if (job->o->kind == OUTPUT_TAR || job->o->kind == OUTPUT_LOCAL)
+		return export_tree(job->s->batch, job->image, job->format.clamp,
+				   to, err);
+	if (export_oci(job->s->batch, &item, 1, &job->format,
+		       job->o->kind == OUTPUT_DOCKER, job->o->annotations, to,
+		       &manifest, err) < 0)
+		return -1;
+	job->result->manifest = manifest.digest;
+	return 0;
+}
+
+static int write_stdout(const struct job *job, struct error *err)
+{
+	struct export_target to = { .fd = STDOUT_FILENO };
+
+	if (isatty(STDOUT_FILENO))
+		return error_set(err, ERROR_USAGE,
+				 "not writing an archive to a terminal; name a "
+				 "file with dest= or redirect");
+	return write_to(job, &to, err);
+}
+
+static int write_file(const struct job *job, struct error *err)
+{
+	AUTO(pending_release) struct pending_file file = { .fd = -1 };
+	struct export_target to = { .fd = -1 };
+
+	if (pending_open(&file, job->o->dest, err) < 0)
+		return -1;
+	to.fd = file.fd;
+	if (write_to(job, &to, err) < 0)
+		return error_wrap(err, "writing \"%s\"", job->o->dest);
+	return pending_commit(&file, err);
+}
+
+static int write_directory(const struct job *job, struct error *err)
+{
+	struct export_target to = { .fd = -1, .dir = job->o->dest };
+
+	if (write_to(job, &to, err) < 0)
+		return error_wrap(err, "writing \"%s\"", job->o->dest);
+	return 0;
+}
+
+static int push_name(struct session *s, const struct descriptor *manifest,
+		     const char *name, struct error *err)
+{
+	AUTO(reference_release) struct reference ref = { 0 };
+
+	if (reference_parse(name, &ref, err) < 0)
+		return -1;
+	if (registry_push(s->registry, s->batch, manifest, &ref, err) < 0)
+		return error_wrap(err, "pushing %s", name);
+	return 0;
+}
+
+int output_push(struct session *s, struct image *image,
+		const struct strv *names, const struct layer_format *format,
+		const json_t *annotations, struct digest *manifest,
+		struct error *err)
+{
+	AUTO(descriptor_release) struct descriptor desc = { 0 };
+	size_t i;
+
+	if (!names->len)
+		return error_set(err, ERROR_USAGE,
+				 "nothing to push to: name the image with -t "
+				 "or name=");
+	if (image_manifest(s->batch, image, format, false, annotations, &desc,
+			   err) < 0)
+		return error_wrap(err, "making the manifest");
+	for (i = 0; i < names->len; i++)
+		if (push_name(s, &desc, names->items[i], err) < 0)
+			return -1;
+	*manifest = desc.digest;
+	return batch_publish(s->batch, err);
+}
+
+static int run_job(const struct job *job, struct error *err)
+{
+	switch (job->o->kind) {
+	case OUTPUT_CACHE_ONLY:
+		return 0;
+	case OUTPUT_IMAGE:
+		if (!job->o->push)
+			return 0;
+		return output_push(job->s, job->image, job->names, &job->format,
+				   job->o->annotations, &job->result->manifest,
+				   err);
+	case OUTPUT_LOCAL:
+		return write_directory(job, err);
+	default:
+		break;
+	}
+	if (job->o->directory)
+		return write_directory(job, err);
+	if (!job->o->dest || !strcmp(job->o->dest, "-"))
+		return write_stdout(job, err);
+	return write_file(job, err);
+}
+
+static const char *describe(enum output_kind kind)
+{
+	static const char *const labels[] = {
+		[OUTPUT_IMAGE] = "pushing the image",
+		[OUTPUT_OCI] = "exporting to oci image format",
+		[OUTPUT_DOCKER] = "exporting to docker image format",
+		[OUTPUT_TAR] = "exporting to client tarball",
+		[OUTPUT_LOCAL] = "exporting to client directory",
+	};
+
+	return labels[kind];
+}
+
+int output_write(struct session *s, const struct output *o, struct image *image,
+		 const struct strv *names, const int64_t *epoch,
+		 struct output_result *ret, struct error *err)
+{
+	struct job job = { .s = s,
+			   .o = o,
+			   .image = image,
+			   .names = o->names.len ? &o->names : names,
+			   .format = o->format,
+			   .result = ret };
+	unsigned step;
+	int rc;
+
+	if (o->kind == OUTPUT_CACHE_ONLY ||
+	    (o->kind == OUTPUT_IMAGE && !o->push))
+		return 0;
+	if (o->rewrite_timestamp && !epoch)
+		return error_set(err, ERROR_USAGE,
+				 "rewrite-timestamp=true needs "
+				 "SOURCE_DATE_EPOCH");
+	job.format.clamp = o->rewrite_timestamp ? epoch : NULL;
+	step = progress_add(s->progress, describe(o->kind));
+	s->transfer_step = step;
+	progress_start(s->progress, step);
+	rc = run_job(&job, err);
+	progress_end(s->progress, step, rc < 0 ? PROGRESS_ERROR : PROGRESS_DONE,
+		     rc < 0 ? "failed" : NULL);
+	return rc;
+}

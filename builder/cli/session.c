@@ -1,0 +1,223 @@
+#include "builder/cli/session.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+#include <unistd.h>
+
+#include "builder/cli/signals.h"
+#include "builder/sandbox/userns.h"
+#include "registry/reference.h"
+#include "store/names.h"
+
+static int parse_progress(const char *text, enum progress_mode *ret,
+			  struct error *err)
+{
+	static const struct {
+		const char *name;
+		enum progress_mode mode;
+	} modes[] = {
+		{ "auto", PROGRESS_AUTO },  { "plain", PROGRESS_PLAIN },
+		{ "tty", PROGRESS_TTY },    { "quiet", PROGRESS_QUIET },
+		{ "none", PROGRESS_QUIET },
+	};
+	size_t i;
+
+	for (i = 0; i < ARRAY_LEN(modes); i++)
+		if (!strcmp(text, modes[i].name)) {
+			*ret = modes[i].mode;
+			return 0;
+		}
+	return error_set(err, ERROR_USAGE,
+			 "unknown progress mode \"%s\"; use auto, plain, tty "
+			 "or quiet",
+			 text);
+}
+
+static int open_progress(const struct session_options *options,
+			 struct progress **ret, struct error *err)
+{
+	const char *text = options->progress;
+	enum progress_mode mode = PROGRESS_AUTO;
+
+	if (!text)
+		text = getenv("BUILDKIT_PROGRESS");
+	if (!text || !*text)
+		text = "auto";
+	if (parse_progress(text, &mode, err) < 0)
+		return -1;
+	if (options->quiet)
+		mode = PROGRESS_QUIET;
+	return progress_new(mode, STDERR_FILENO, ret, err);
+}
+
+static void on_transfer(void *ctx, const struct digest *blob, int64_t current,
+			int64_t total, const char *note)
+{
+	struct session *s = ctx;
+
+	progress_transfer(s->progress, s->transfer_step, blob->text, current,
+			  total, note);
+}
+
+static void on_message(void *ctx, const char *line)
+{
+	struct session *s = ctx;
+
+	progress_message(s->progress, s->transfer_step, line);
+}
+
+static int open_registry(struct session *s,
+			 const struct session_options *options,
+			 struct error *err)
+{
+	struct registry_options how = {
+		.insecure = options->insecure,
+		.ca_file = options->ca_file,
+		.config_dir = options->config_dir,
+		.credentials = options->credentials,
+		.cancel = s->cancel,
+		.events = { .transfer = on_transfer,
+			    .message = on_message,
+			    .ctx = s },
+	};
+
+	if (options->tls_verify) {
+		if (!strcasecmp(options->tls_verify, "false"))
+			how.insecure = true;
+		else if (strcasecmp(options->tls_verify, "true"))
+			return error_set(err, ERROR_USAGE,
+					 "--tls-verify takes true or false, "
+					 "not \"%s\"",
+					 options->tls_verify);
+	}
+	if (registry_new(&how, &s->registry, err) < 0)
+		return -1;
+	store_set_fetcher(s->store, registry_fetcher(s->registry));
+	return 0;
+}
+
+/*
+ * The order matters: the namespace and the spawner want a process without
+ * threads, and the spawner must not inherit blocked signals or locks.
+ */
+static int open_parts(struct session *s, const struct session_options *options,
+		      struct error *err)
+{
+	enum userns_kind kind;
+	const char *why = NULL;
+
+	if (userns_enter(&kind, &why, err) < 0)
+		return -1;
+	if (options->builds && spawner_start(&s->spawner, err) < 0)
+		return -1;
+	if (cancel_new(&s->cancel, err) < 0)
+		return -1;
+	if (signals_watch(s->cancel, (struct signals **)&s->signals, err) < 0)
+		return -1;
+	if (open_progress(options, &s->progress, err) < 0)
+		return -1;
+	if (kind == USERNS_SINGLE && options->builds)
+		progress_warn(s->progress,
+			      why ? why : "only one user id is available");
+	if (store_open(options->root, &s->store, err) < 0)
+		return -1;
+	if (batch_new(s->store, &s->batch, err) < 0)
+		return -1;
+	return open_registry(s, options, err);
+}
+
+int session_open(const struct session_options *options, struct session **ret,
+		 struct error *err)
+{
+	AUTO(session_close) struct session *s = calloc(1, sizeof(*s));
+
+	if (!s)
+		return error_nomem(err, "starting");
+	if (open_parts(s, options, err) < 0)
+		return -1;
+	*ret = steal_pointer(&s);
+	return 0;
+}
+
+void session_close(struct session *s)
+{
+	if (!s)
+		return;
+	batch_free(s->batch);
+	registry_free(s->registry);
+	store_close(s->store);
+	progress_free(s->progress);
+	spawner_stop(s->spawner);
+	signals_free(s->signals);
+	cancel_free(s->cancel);
+	free(s);
+}
+
+char *session_name(const char *text, struct error *err)
+{
+	AUTO(reference_release) struct reference ref = { 0 };
+
+	if (reference_parse(text, &ref, err) < 0)
+		return NULL;
+	return reference_format(&ref, err);
+}
+
+static bool looks_like_id(const char *text)
+{
+	size_t len = strlen(text);
+
+	return len >= 4 && len <= DIGEST_HEX_LEN &&
+	       strspn(text, "0123456789abcdef") == len;
+}
+
+int session_find_image(struct session *s, const char *text, struct digest *id,
+		       char **name, struct error *err)
+{
+	AUTO(name_record_release) struct name_record record = { 0 };
+	const char *prefix = text;
+	autofree char *full = NULL;
+
+	if (name)
+		*name = NULL;
+	if (!strncmp(prefix, "sha256:", 7))
+		prefix += 7;
+	if (prefix != text)
+		return names_find_id(s->store, prefix, id, err);
+	full = session_name(text, err);
+	if (full && name_get(s->store, full, &record, err) == 0) {
+		*id = record.image;
+		if (name)
+			*name = steal_pointer(&full);
+		return 0;
+	}
+	if (looks_like_id(prefix) && (!full || err->kind == ERROR_NOT_FOUND))
+		return names_find_id(s->store, prefix, id, err);
+	if (full && err->kind == ERROR_NOT_FOUND)
+		return error_set(err, ERROR_NOT_FOUND,
+				 "no local image \"%s\"; see `shale images`, "
+				 "or fetch it with `shale pull %s`",
+				 text, text);
+	return -1;
+}
+
+int session_open_image(struct session *s, const char *text, struct image **ret,
+		       struct error *err)
+{
+	struct digest id;
+
+	if (session_find_image(s, text, &id, NULL, err) < 0)
+		return -1;
+	if (image_open(s->batch, &id, ret, err) < 0)
+		return error_wrap(err, "opening image \"%s\"", text);
+	return 0;
+}
+
+int session_help(const char *usage, const struct option_spec *specs, size_t n)
+{
+	printf("Usage: shale %s\n", usage);
+	if (n)
+		printf("\nOptions:\n");
+	options_print(stdout, specs, n);
+	return 0;
+}
