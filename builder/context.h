@@ -17,9 +17,9 @@ struct context;
  * Open the directory `path`. `ignore_file` is the text of the ignore file in
  * force and `ignore_name` its name for messages, or NULL for none.
  */
-int context_open(struct store *store, const char *path,
-		 const char *ignore_name, const struct buf *ignore_file,
-		 struct context **ret, struct error *err);
+int context_open(struct store *store, const char *path, const char *ignore_name,
+		 const struct buf *ignore_file, struct context **ret,
+		 struct error *err);
 void context_free(struct context *c);
 DEFINE_CLEANUP(struct context *, context_free);
 
@@ -32,6 +32,15 @@ int context_fd(const struct context *c);
  */
 bool context_ignores(const struct context *c, const char *path, int *line,
 		     const char **name);
+
+/*
+ * May something below the hidden directory `path` be visible all the same,
+ * through a '!' pattern?
+ */
+bool context_may_hold(const struct context *c, const char *path);
+
+/* Are there patterns at all? */
+bool context_filters(const struct context *c);
 
 /* Remembered file digests of this context. */
 struct file_digests *context_digests(struct context *c);

@@ -33,8 +33,8 @@ struct solve_options {
 	uint64_t shm_size_bytes;
 	uint64_t capabilities;
 	bool no_new_privs;
-	struct strv add_hosts; /* "name:address" */
-	const char *hostname;  /* NULL: buildkitsandbox */
+	struct strv add_hosts;	    /* "name:address" */
+	const char *hostname;	    /* NULL: buildkitsandbox */
 	const struct strv *secrets; /* "id=..[,src=..|,env=..]"; reserved */
 };
 

@@ -1,0 +1,140 @@
+#include "builder/file_root.h"
+
+#include <string.h>
+
+#include "builder/file_root_kind.h"
+#include "store/base/io.h"
+#include "store/base/parallel.h"
+
+/* Below this many files a further thread costs more than it brings. */
+#define FILES_PER_THREAD 64
+#define READ_SIZE	 ((size_t)256 << 10)
+
+void file_root_free(struct file_root *r)
+{
+	if (!r)
+		return;
+	free(r->name);
+	r->kind->free(r);
+}
+
+bool file_root_keeps_owners(const struct file_root *r)
+{
+	return r->kind->keeps_owners;
+}
+
+const char *file_root_name(const struct file_root *r)
+{
+	return r->name;
+}
+
+struct context *file_root_context(const struct file_root *r)
+{
+	return r->context;
+}
+
+int file_root_lookup(struct file_root *r, const char *path,
+		     struct file_node **ret, struct error *err)
+{
+	return r->kind->lookup(r, path, ret, err);
+}
+
+int file_root_missing(struct file_root *r, const char *path, struct error *err)
+{
+	return r->kind->missing(r, path, err);
+}
+
+int file_root_list(struct file_root *r, const char *path, struct strv *ret,
+		   struct error *err)
+{
+	return r->kind->list(r, path, ret, err);
+}
+
+int file_root_walk(struct file_root *r, const char *path,
+		   int (*visit)(void *ctx, struct file_node *n,
+				struct error *err),
+		   void *ctx, struct error *err)
+{
+	return r->kind->walk(r, path, visit, ctx, err);
+}
+
+int file_root_open(struct file_root *r, const struct file_node *n,
+		   off_t *offset, struct error *err)
+{
+	return r->kind->open(r, n, offset, err);
+}
+
+/* Digest of `len` bytes of `fd` from `offset` on. */
+static int hash_contents(int fd, off_t offset, uint64_t len, const char *name,
+			 struct digest *ret, struct error *err)
+{
+	AUTO(hash_free) struct hash *hash = NULL;
+	size_t size = len < READ_SIZE ? (size_t)len : READ_SIZE;
+	autofree char *data = malloc(size ? size : 1);
+
+	if (!data)
+		return error_nomem(err, "reading a file");
+	if (hash_new(&hash, err) < 0)
+		return -1;
+	while (len > 0) {
+		size_t want = len < size ? (size_t)len : size;
+		ssize_t n = io_pread(fd, data, want, offset, name, err);
+
+		if (n < 0)
+			return -1;
+		if ((size_t)n < want)
+			return error_set(
+				err, ERROR_INTEGRITY,
+				"'%s' became shorter while it was read", name);
+		hash_update(hash, data, want);
+		offset += n;
+		len -= (uint64_t)n;
+	}
+	hash_finish(hash, ret);
+	return 0;
+}
+
+struct digest_work {
+	struct file_root *root;
+	struct file_node **nodes;
+};
+
+static int digest_one(void *ctx, size_t i, struct error *err)
+{
+	struct digest_work *work = ctx;
+	struct file_node *n = work->nodes[i];
+	off_t offset = 0;
+	autoclose int fd = file_root_open(work->root, n, &offset, err);
+
+	if (fd < 0)
+		return -1;
+	if (hash_contents(fd, offset, n->meta.size, n->meta.path, &n->digest,
+			  err) < 0)
+		return -1;
+	if (!work->root->kind->remember)
+		return 0;
+	return work->root->kind->remember(work->root, n, err);
+}
+
+int file_root_digest(struct file_root *r, struct file_node **nodes, size_t n,
+		     struct error *err)
+{
+	autofree struct file_node **unknown =
+		calloc(n ? n : 1, sizeof(*unknown));
+	struct digest_work work = { r, unknown };
+	size_t n_unknown = 0;
+	unsigned threads = parallel_cpus();
+
+	if (!unknown)
+		return error_nomem(err, "a list of files");
+	for (size_t i = 0; i < n; i++) {
+		if (nodes[i]->meta.type != ENTRY_FILE ||
+		    digest_is_set(&nodes[i]->digest))
+			continue;
+		if (!r->kind->recall || !r->kind->recall(r, nodes[i]))
+			unknown[n_unknown++] = nodes[i];
+	}
+	if (threads > n_unknown / FILES_PER_THREAD + 1)
+		threads = (unsigned)(n_unknown / FILES_PER_THREAD) + 1;
+	return parallel_for(n_unknown, threads, digest_one, &work, err);
+}

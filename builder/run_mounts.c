@@ -1,0 +1,317 @@
+#include "builder/run_mounts.h"
+
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "builder/secret.h"
+#include "store/base/io.h"
+
+#define SCRIPT_MODE   0755
+#define SHARED_MEMORY "/dev/shm"
+
+void run_mounts_release(struct run_mounts *m)
+{
+	for (size_t i = 0; i < m->len; i++) {
+		bind_source_release(&m->states[i].source, m->batch);
+		cache_mount_free(m->states[i].cache);
+	}
+	free(m->items);
+	free(m->states);
+	strv_release(&m->targets);
+	strv_release(&m->env);
+	*m = (struct run_mounts){ 0 };
+}
+
+/* A mount being opened. */
+struct opening {
+	struct step_job *job;
+	struct run_mounts *mounts;
+	const struct mount_spec *spec;
+	struct step_read *read; /* NULL: it reads nothing */
+	struct sandbox_mount *item;
+	struct run_mount_state *state;
+};
+
+static int open_bind(struct opening *o, struct error *err)
+{
+	struct sandbox_mount *m = o->item;
+
+	if (bind_source_open(o->job, o->read, &o->state->source, err) < 0)
+		return -1;
+	m->source_fd = o->state->source.fd;
+	m->source_is_dir = o->state->source.is_dir;
+	m->read_only = o->spec->readonly;
+	m->discard = !o->spec->readonly;
+	return 0;
+}
+
+/* What `from` gives a cache at its very beginning. */
+static int seed_cache(struct opening *o, struct error *err)
+{
+	struct cache_mount *cache = o->state->cache;
+	struct digest ignored;
+	autoclose int dir = -1;
+
+	if (!cache_mount_is_new(cache))
+		return 0;
+	if (!o->read)
+		return cache_mount_ready(cache, err);
+	if (step_read_content(o->job, o->read, &ignored, err) < 0)
+		return -1;
+	dir = open(cache_mount_path(cache), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (dir < 0)
+		return error_sys(err, errno, "cannot open the cache '%s'",
+				 o->spec->id);
+	if (bind_source_fill(o->job, o->read, dir, err) < 0)
+		return -1;
+	return cache_mount_ready(cache, err);
+}
+
+static int open_cache(struct opening *o, struct error *err)
+{
+	static const enum cache_sharing sharing[] = {
+		[SHARING_SHARED] = CACHE_SHARED,
+		[SHARING_PRIVATE] = CACHE_PRIVATE,
+		[SHARING_LOCKED] = CACHE_LOCKED,
+	};
+	const struct mount_spec *spec = o->spec;
+	struct store *store = batch_store(o->job->options->batch);
+	struct sandbox_mount *m = o->item;
+
+	if (cache_mount_open(store, spec->id ? spec->id : spec->target,
+			     sharing[spec->sharing], spec->mode, spec->uid,
+			     spec->gid, o->job->cancel, &o->state->cache,
+			     err) < 0 ||
+	    seed_cache(o, err) < 0)
+		return -1;
+	m->source_fd = open(cache_mount_path(o->state->cache),
+			    O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (m->source_fd < 0)
+		return error_sys(err, errno, "cannot open the cache '%s'",
+				 spec->id);
+	o->state->source.fd = m->source_fd;
+	m->source_is_dir = true;
+	m->read_only = spec->readonly;
+	return 0;
+}
+
+static int open_tmpfs(struct opening *o, struct error *err)
+{
+	(void)err;
+	o->item->kind = SANDBOX_MOUNT_TMPFS;
+	o->item->size_bytes = o->spec->size_bytes;
+	return 0;
+}
+
+/* A file without a name, in memory where there is a place for that. */
+static int make_memory_file(struct batch *b, const struct buf *contents,
+			    const struct mount_spec *spec, struct error *err)
+{
+	autoclose int fd =
+		open(SHARED_MEMORY, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+
+	if (fd < 0)
+		fd = openat(batch_fd(b), ".", O_TMPFILE | O_RDWR | O_CLOEXEC,
+			    0600);
+	if (fd < 0)
+		return error_sys(err, errno, "cannot make a file in memory");
+	if (io_write(fd, contents->data, contents->len, "a secret", err) < 0)
+		return -1;
+	if (fchown(fd, spec->uid, spec->gid) < 0 || fchmod(fd, spec->mode) < 0)
+		return error_sys(err, errno, "cannot give a secret to %u:%u",
+				 spec->uid, spec->gid);
+	return steal_fd(&fd);
+}
+
+static void set_variable(struct run_mounts *m, const char *name,
+			 const struct buf *value)
+{
+	/* A NUL would end it anyway. */
+	strv_env_set(&m->env, name, value->data ? value->data : "");
+}
+
+/* Secrets and agents that are not there are left out unless required. */
+static int open_secret(struct opening *o, struct error *err)
+{
+	AUTO(buf_release) struct buf contents = BUF_INIT;
+	const struct mount_spec *spec = o->spec;
+	struct sandbox_mount *m = o->item;
+	int found =
+		secret_find(o->job->options->secrets, spec->id, &contents, err);
+
+	if (found < 0)
+		return -1;
+	if (!found)
+		return spec->required
+			       ? error_set(err, ERROR_NOT_FOUND,
+					   "secret %s: not found", spec->id)
+			       : 0;
+	if (spec->env)
+		set_variable(o->mounts, spec->env, &contents);
+	if (!spec->target)
+		return 0;
+	o->state->source.fd =
+		make_memory_file(o->job->options->batch, &contents, spec, err);
+	if (contents.data)
+		explicit_bzero(contents.data, contents.len);
+	if (o->state->source.fd < 0)
+		return -1;
+	m->source_fd = o->state->source.fd;
+	m->read_only = true;
+	m->no_exec = !(spec->mode & 0111);
+	return 0;
+}
+
+static int open_ssh(struct opening *o, struct error *err)
+{
+	const struct mount_spec *spec = o->spec;
+
+	if (spec->required)
+		return error_set(err, ERROR_NOT_FOUND,
+				 "ssh %s: forwarding an agent is not "
+				 "supported yet",
+				 spec->id);
+	return 0;
+}
+
+static int (*const openers[])(struct opening *o, struct error *err) = {
+	[MOUNT_BIND] = open_bind,   [MOUNT_CACHE] = open_cache,
+	[MOUNT_TMPFS] = open_tmpfs, [MOUNT_SECRET] = open_secret,
+	[MOUNT_SSH] = open_ssh,
+};
+
+static struct step_read *read_of(struct step_job *job,
+				 const struct run_mount *mount)
+{
+	for (size_t i = 0; i < job->n_reads; i++)
+		if (job->reads[i].mount == mount)
+			return &job->reads[i];
+	return NULL;
+}
+
+static int open_mount(struct step_job *job, struct run_mounts *ret,
+		      const struct run_mount *mount, struct error *err)
+{
+	struct opening o = {
+		.job = job,
+		.mounts = ret,
+		.spec = &mount->spec,
+		.read = read_of(job, mount),
+		.item = &ret->items[ret->len],
+		.state = &ret->states[ret->len],
+	};
+
+	*o.item = (struct sandbox_mount){
+		.kind = SANDBOX_MOUNT_BIND,
+		.target = mount->spec.target,
+		.source_fd = -1,
+	};
+	o.state->source.fd = -1;
+	ret->len++;
+	if (openers[mount->spec.type](&o, err) < 0)
+		return error_wrap(err, "--mount=type=%s",
+				  mount_type_name(mount->spec.type));
+	return 0;
+}
+
+/* A heredoc's program, where the command looks for it. */
+static int open_script(struct run_mounts *ret, const struct inline_file *f,
+		       struct error *err)
+{
+	struct run_mount_state *state = &ret->states[ret->len];
+	struct sandbox_mount *item = &ret->items[ret->len];
+	struct buf target = BUF_INIT;
+	autoclose int fd = -1;
+
+	buf_printf(&target, "/dev/pipes/%s", f->name);
+	strv_take(&ret->targets, buf_steal(&target));
+	if (strv_check(&ret->targets, "a script", err) < 0)
+		return -1;
+	*item = (struct sandbox_mount){
+		.target = ret->targets.items[ret->targets.len - 1],
+		.source_fd = -1,
+		.read_only = true,
+	};
+	state->source = (struct bind_source)BIND_SOURCE_INIT;
+	ret->len++;
+	state->source.copy = batch_fresh_name(ret->batch, "script", err);
+	if (!state->source.copy)
+		return -1;
+	fd = openat(batch_fd(ret->batch), state->source.copy,
+		    O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, SCRIPT_MODE);
+	if (fd < 0 || fchmod(fd, SCRIPT_MODE) < 0)
+		return error_sys(err, errno, "cannot write a script");
+	if (io_write(fd, f->content, f->len, "a script", err) < 0)
+		return -1;
+	/* While it is open for writing it cannot be run. */
+	close(steal_fd(&fd));
+	state->source.fd = openat(batch_fd(ret->batch), state->source.copy,
+				  O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	if (state->source.fd < 0)
+		return error_sys(err, errno, "cannot open a script");
+	item->source_fd = state->source.fd;
+	return 0;
+}
+
+/* Is there nothing to mount: a secret that was not given? */
+static bool is_void(const struct sandbox_mount *m)
+{
+	return m->kind == SANDBOX_MOUNT_BIND && m->source_fd < 0;
+}
+
+static void swap(struct run_mounts *m, size_t a, size_t b)
+{
+	struct sandbox_mount item = m->items[a];
+	struct run_mount_state state = m->states[a];
+
+	m->items[a] = m->items[b];
+	m->states[a] = m->states[b];
+	m->items[b] = item;
+	m->states[b] = state;
+}
+
+/* Outer targets first; of mounts on one target the one written last stays. */
+static void order(struct run_mounts *m, size_t *n)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < m->len; i++) {
+		bool later = false;
+
+		for (size_t j = i + 1; j < m->len && !is_void(&m->items[i]);
+		     j++)
+			later |= !is_void(&m->items[j]) &&
+				 strcmp(m->items[i].target,
+					m->items[j].target) == 0;
+		if (!later && !is_void(&m->items[i]))
+			swap(m, i, kept++);
+	}
+	for (size_t i = 1; i < kept; i++)
+		for (size_t j = i; j > 0 && strcmp(m->items[j - 1].target,
+						   m->items[j].target) > 0;
+		     j--)
+			swap(m, j - 1, j);
+	*n = kept;
+}
+
+int run_mounts_open(struct step_job *job, struct run_mounts *ret,
+		    struct error *err)
+{
+	const struct run_args *run = &job->step->u.run;
+	size_t n = run->n_mounts + run->n_scripts;
+
+	ret->batch = job->options->batch;
+	ret->items = calloc(n + 1, sizeof(*ret->items));
+	ret->states = calloc(n + 1, sizeof(*ret->states));
+	if (!ret->items || !ret->states)
+		return error_nomem(err, "mounts");
+	for (size_t i = 0; i < run->n_mounts; i++)
+		if (open_mount(job, ret, &run->mounts[i], err) < 0)
+			return -1;
+	for (size_t i = 0; i < run->n_scripts; i++)
+		if (open_script(ret, &run->scripts[i], err) < 0)
+			return -1;
+	order(ret, &ret->n_used);
+	return strv_check(&ret->env, "an environment", err);
+}

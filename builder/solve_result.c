@@ -1,0 +1,238 @@
+/* The RESULT phase: a step's layer, from the cache or by running it. */
+#include <string.h>
+
+#include "builder/solve_node.h"
+#include "store/base/json.h"
+#include "store/base/timefmt.h"
+
+/* A crash costs at most this much finished work. */
+#define PUBLISH_SECONDS 5
+
+unsigned solve_progress(struct solver *s, struct node *n)
+{
+	if (!n->progress)
+		n->progress =
+			progress_add(s->options->progress, n->step->label);
+	return n->progress;
+}
+
+static void finish(struct solver *s, struct node *n)
+{
+	step_job_clear(&n->job);
+	pthread_mutex_lock(&s->lock);
+	n->result_done = true;
+	pthread_mutex_unlock(&s->lock);
+}
+
+static bool record_counts(const struct node *n)
+{
+	return n->has_record && strcmp(solve_known_identity(n->parent),
+				       solve_record_parent(n)) == 0;
+}
+
+static int put_record(struct solver *s, struct node *n,
+		      const struct digest *key, struct error *err)
+{
+	AUTO(json_decref) json_t *parts = solve_record_parts(s, n);
+	struct step_record record = {
+		.layer = n->result.layer,
+		.created = n->result.created,
+		.content = n->content,
+		.parts = parts,
+	};
+
+	if (!parts)
+		return error_nomem(err, "a cache record");
+	return step_cache_put(s->options->batch, key, &record, err);
+}
+
+static int take_record(struct solver *s, struct node *n, struct error *err)
+{
+	char *identity = strdup(solve_record_result(n));
+
+	if (!identity)
+		return error_nomem(err, "a result");
+	n->result.layer = layer_ref(n->record.layer);
+	n->result.created = n->record.created;
+	pthread_mutex_lock(&s->lock);
+	n->identity = identity;
+	pthread_mutex_unlock(&s->lock);
+	if (n->found_by_content && put_record(s, n, &n->definition, err) < 0)
+		return -1;
+	progress_end(s->options->progress, solve_progress(s, n),
+		     PROGRESS_CACHED, NULL);
+	finish(s, n);
+	return 0;
+}
+
+/* Another node of the same key on an equal parent, already done. */
+static struct node *find_twin(const struct solver *s, const struct node *n)
+{
+	for (size_t i = 0; i < s->n_nodes; i++) {
+		struct node *other = &s->nodes[i];
+
+		if (other != n && other->result_done && other->key_done &&
+		    digest_equal(&other->key, &n->key) &&
+		    strcmp(solve_known_identity(other->parent),
+			   solve_known_identity(n->parent)) == 0)
+			return other;
+	}
+	return NULL;
+}
+
+static int take_twin(struct solver *s, struct node *n, struct node *twin,
+		     struct error *err)
+{
+	n->identity = strdup(twin->identity);
+	if (!n->identity)
+		return error_nomem(err, "a result");
+	n->result.layer = layer_ref(twin->result.layer);
+	n->result.created = twin->result.created;
+	progress_end(s->options->progress, solve_progress(s, n),
+		     PROGRESS_CACHED, NULL);
+	finish(s, n);
+	return 0;
+}
+
+/*
+ * Results that follow from their input are known by what they are; a RUN may
+ * come out otherwise the next time, so each of its results is one of its own.
+ */
+static int identify(struct node *n, struct error *err)
+{
+	char when[TIME_TEXT_SIZE];
+
+	if (n->step->kind != STEP_RUN) {
+		n->identity = layer_id(n->result.layer, err);
+		return n->identity ? 0 : -1;
+	}
+	if (asprintf(&n->identity, "run:%s",
+		     time_format(n->result.created, when)) < 0) {
+		n->identity = NULL;
+		return error_nomem(err, "a result");
+	}
+	return 0;
+}
+
+static int prepare_reads(struct solver *s, struct node *n, struct error *err)
+{
+	for (size_t i = 0; i < n->job.n_reads; i++) {
+		struct step_read *r = &n->job.reads[i];
+		struct digest ignored;
+
+		if (solve_open_read(s, r, err) < 0)
+			return -1;
+		if (r->in_key &&
+		    step_read_content(&n->job, r, &ignored, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static int (*const runners[])(struct step_job *job, struct layer **ret,
+			      struct error *err) = {
+	[STEP_RUN] = step_run,
+	[STEP_COPY] = step_copy,
+	[STEP_ADD] = step_copy,
+	[STEP_WORKDIR] = step_workdir,
+};
+
+static int run_step(struct solver *s, struct node *n, struct error *err)
+{
+	if (cancel_check(s->cancel, err) < 0 ||
+	    cancel_check(s->options->cancel, err) < 0)
+		return -1;
+	if (solve_set_layers(s, n, err) < 0 || prepare_reads(s, n, err) < 0)
+		return -1;
+	n->job.cancel = s->cancel;
+	n->job.progress = n->progress;
+	return runners[n->step->kind](&n->job, &n->result.layer, err);
+}
+
+/* What is finished survives a crash that comes much later. */
+static int publish_sometimes(struct solver *s, struct error *err)
+{
+	struct timespec now = time_now();
+	bool mine = false;
+	int published;
+
+	pthread_mutex_lock(&s->lock);
+	if (!s->publishing &&
+	    now.tv_sec - s->published_at.tv_sec >= PUBLISH_SECONDS)
+		mine = s->publishing = true;
+	pthread_mutex_unlock(&s->lock);
+	if (!mine)
+		return 0;
+	published = batch_publish(s->options->batch, err);
+	pthread_mutex_lock(&s->lock);
+	s->publishing = false;
+	s->published_at = time_now();
+	pthread_mutex_unlock(&s->lock);
+	return published;
+}
+
+static int remember(struct solver *s, struct node *n, struct error *err)
+{
+	if (put_record(s, n, &n->key, err) < 0)
+		return -1;
+	if (!digest_equal(&n->key, &n->definition) &&
+	    put_record(s, n, &n->definition, err) < 0)
+		return -1;
+	return publish_sometimes(s, err);
+}
+
+static int execute(struct solver *s, struct node *n, struct error *err)
+{
+	struct progress *progress = s->options->progress;
+	char text[sizeof(err->text) + 64];
+
+	progress_start(progress, solve_progress(s, n));
+	if (run_step(s, n, err) < 0) {
+		error_at_lines(err, n->step->first_line, n->step->last_line);
+		progress_end(progress, n->progress,
+			     err->kind == ERROR_CANCELED ? PROGRESS_CANCELED
+							 : PROGRESS_ERROR,
+			     error_message(err, text, sizeof(text)));
+		return -1;
+	}
+	n->result.created = time_now();
+	if (identify(n, err) < 0 || remember(s, n, err) < 0)
+		return -1;
+	progress_end(progress, n->progress, PROGRESS_DONE, NULL);
+	finish(s, n);
+	return 0;
+}
+
+/* Does the node have everything that running it reads? */
+static bool reads_ready(const struct solver *s, const struct node *n)
+{
+	for (size_t i = 0; i < n->job.n_reads; i++) {
+		const struct node *from =
+			solve_source_node(s, n->job.reads[i].from);
+
+		if (from && !from->result_done)
+			return false;
+	}
+	return true;
+}
+
+int solve_result(struct solver *s, struct node *n, struct error *err)
+{
+	struct node *twin;
+	bool counts, ready;
+
+	pthread_mutex_lock(&s->lock);
+	counts = record_counts(n);
+	if (!counts)
+		n->must_run = true;
+	ready = reads_ready(s, n);
+	twin = find_twin(s, n);
+	pthread_mutex_unlock(&s->lock);
+	if (counts)
+		return take_record(s, n, err);
+	if (twin)
+		return take_twin(s, n, twin, err);
+	if (!ready)
+		return 0;
+	return execute(s, n, err);
+}

@@ -1,0 +1,310 @@
+/* RUN: a command in a container on the root so far. */
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "builder/owner.h"
+#include "builder/run_mounts.h"
+#include "builder/run_output.h"
+#include "builder/sandbox/resolv.h"
+#include "builder/sandbox/sandbox.h"
+#include "builder/step.h"
+#include "store/base/io.h"
+
+#define DEFAULT_HOSTNAME "buildkitsandbox"
+#define ROOT_MODE	 0755
+
+/* The folders of one container, in the batch's. */
+struct run_dirs {
+	struct batch *batch; /* borrowed */
+	char *upper;
+	char *work;
+	char *scratch;
+	char *upper_path;
+	char *work_path;
+	char *scratch_path;
+	bool keep_upper;
+};
+
+static void run_dirs_release(struct run_dirs *d)
+{
+	struct error ignored = ERROR_INIT;
+	char *names[] = { d->keep_upper ? NULL : d->upper, d->work,
+			  d->scratch };
+
+	for (size_t i = 0; i < ARRAY_LEN(names); i++)
+		if (names[i])
+			io_remove_tree(batch_fd(d->batch), names[i], &ignored);
+	free(d->upper);
+	free(d->work);
+	free(d->scratch);
+	free(d->upper_path);
+	free(d->work_path);
+	free(d->scratch_path);
+}
+DEFINE_RELEASE(struct run_dirs, run_dirs_release);
+
+static int make_dir(struct batch *b, const char *prefix, char **name,
+		    char **path, struct error *err)
+{
+	*name = batch_fresh_name(b, prefix, err);
+	if (!*name)
+		return -1;
+	if (asprintf(path, "%s/%s", batch_path(b), *name) < 0) {
+		*path = NULL;
+		return error_nomem(err, "the folders of a step");
+	}
+	if (mkdirat(batch_fd(b), *name, ROOT_MODE) < 0)
+		return error_sys(err, errno, "cannot make '%s'", *path);
+	return 0;
+}
+
+/* The upper directory's attributes become those of "/". */
+static int dress_root(struct step_job *job, const struct run_dirs *d,
+		      struct error *err)
+{
+	AUTO(view_node_release) struct view_node root = { 0 };
+	struct view *view = step_view(job, err);
+	int found = view ? view_lookup(view, "", true, &root, NULL, err) : -1;
+	const struct entry *e = &root.meta.entry;
+
+	if (found < 0)
+		return -1;
+	if (found && (e->uid || e->gid) &&
+	    fchownat(batch_fd(d->batch), d->upper, e->uid, e->gid,
+		     AT_SYMLINK_NOFOLLOW) < 0)
+		return error_sys(err, errno, "cannot give '%s' an owner",
+				 d->upper_path);
+	if (fchmodat(batch_fd(d->batch), d->upper, found ? e->mode : ROOT_MODE,
+		     0) < 0)
+		return error_sys(err, errno, "cannot give '%s' a mode",
+				 d->upper_path);
+	return 0;
+}
+
+static int make_dirs(struct step_job *job, struct run_dirs *d,
+		     struct error *err)
+{
+	d->batch = job->options->batch;
+	if (make_dir(d->batch, "upper", &d->upper, &d->upper_path, err) < 0 ||
+	    make_dir(d->batch, "work", &d->work, &d->work_path, err) < 0 ||
+	    make_dir(d->batch, "scratch", &d->scratch, &d->scratch_path, err) <
+		    0)
+		return -1;
+	return dress_root(job, d, err);
+}
+
+/* Trees of the layers, top first; empty ones would only cost depth. */
+static int collect_lowers(struct step_job *job, const char ***ret, size_t *n,
+			  struct error *err)
+{
+	autofree const char **lowers =
+		calloc(job->n_layers + 1, sizeof(*lowers));
+
+	if (!lowers)
+		return error_nomem(err, "the layers of a step");
+	*n = 0;
+	for (size_t i = job->n_layers; i-- > 0;) {
+		if (layer_is_empty(job->layers[i]))
+			continue;
+		if (layer_tree(job->layers[i], &lowers[*n], err) < 0)
+			return -1;
+		(*n)++;
+	}
+	*ret = steal_pointer(&lowers);
+	return 0;
+}
+
+/* Everything a sandbox description borrows. */
+struct run_state {
+	struct run_dirs dirs;
+	struct run_mounts mounts;
+	const char **lowers;
+	struct user user;
+	struct strv env;
+	struct buf hosts;
+	struct buf resolv_conf;
+	struct sandbox sandbox;
+};
+
+static void run_state_release(struct run_state *r)
+{
+	run_mounts_release(&r->mounts);
+	run_dirs_release(&r->dirs);
+	free(r->lowers);
+	user_release(&r->user);
+	strv_release(&r->env);
+	buf_release(&r->hosts);
+	buf_release(&r->resolv_conf);
+}
+DEFINE_RELEASE(struct run_state, run_state_release);
+
+/* The image's own variables win over the user's proxies. */
+static int make_env(struct run_state *r, const struct run_args *run,
+		    struct error *err)
+{
+	strv_append_all(&r->env, &run->env);
+	for (size_t i = 0; i < run->quiet_env.len; i++) {
+		const char *item = run->quiet_env.items[i];
+		autofree char *name = strndup(item, strcspn(item, "="));
+
+		if (!name)
+			return error_nomem(err, "an environment");
+		if (!strv_env_get(&r->env, name))
+			strv_append(&r->env, item);
+	}
+	strv_append_all(&r->env, &r->mounts.env);
+	if (!strv_env_get(&r->env, "HOME"))
+		strv_env_set(&r->env, "HOME",
+			     r->user.home ? r->user.home : "/");
+	return strv_check(&r->env, "an environment", err);
+}
+
+static int choose_network(const struct step_job *job, enum sandbox_network *ret,
+			  struct error *err)
+{
+	const char *wish = job->step->u.run.network;
+
+	*ret = job->options->network;
+	if (!wish || strcmp(wish, "default") == 0)
+		return 0;
+	if (strcmp(wish, "none") == 0) {
+		*ret = SANDBOX_NETWORK_NONE;
+		return 0;
+	}
+	*ret = SANDBOX_NETWORK_HOST;
+	if (job->options->allow_host_network)
+		return 0;
+	return error_set(err, ERROR_REFUSED,
+			 "network.host is not allowed; --allow network.host "
+			 "permits it");
+}
+
+static int make_network_files(struct step_job *job, struct run_state *r,
+			      struct error *err)
+{
+	const struct solve_options *options = job->options;
+	const char *hostname =
+		options->hostname ? options->hostname : DEFAULT_HOSTNAME;
+	struct resolv_options how = { .network = r->sandbox.network };
+	AUTO(buf_release) struct buf host = BUF_INIT;
+
+	if (hosts_make(hostname, (const char *const *)options->add_hosts.items,
+		       how.network, &r->hosts, err) < 0)
+		return -1;
+	if (resolv_conf_read_host(&host, err) < 0 ||
+	    resolv_conf_make(host.data ? host.data : "", &how, &r->resolv_conf,
+			     err) < 0)
+		return -1;
+	r->sandbox.hostname = hostname;
+	r->sandbox.hosts = r->hosts.data;
+	r->sandbox.resolv_conf = r->resolv_conf.data;
+	return 0;
+}
+
+static void describe(const struct step_job *job, struct run_state *r)
+{
+	const struct solve_options *options = job->options;
+	const struct run_args *run = &job->step->u.run;
+	struct sandbox *sb = &r->sandbox;
+
+	sb->lowers = r->lowers;
+	sb->upper = r->dirs.upper_path;
+	sb->work = r->dirs.work_path;
+	sb->scratch = r->dirs.scratch_path;
+	sb->mounts = r->mounts.items;
+	sb->n_mounts = r->mounts.n_used;
+	sb->args = (const char *const *)run->argv.items;
+	sb->env = (const char *const *)r->env.items;
+	sb->cwd = run->cwd && *run->cwd ? run->cwd : "/";
+	sb->user = (struct sandbox_user){
+		.uid = r->user.uid,
+		.gid = r->user.gid,
+		.groups = r->user.groups,
+		.n_groups = r->user.n_groups,
+	};
+	sb->limits = options->limits;
+	sb->rlimits = options->rlimits;
+	sb->n_rlimits = options->n_rlimits;
+	sb->shm_size_bytes = options->shm_size_bytes;
+	sb->capabilities = options->capabilities;
+	sb->no_new_privs = options->no_new_privs;
+	sb->insecure = run->insecure;
+}
+
+static int prepare(struct step_job *job, struct run_state *r, struct error *err)
+{
+	const struct run_args *run = &job->step->u.run;
+	struct view *view;
+
+	if (run->insecure && !job->options->allow_insecure)
+		return error_set(err, ERROR_REFUSED,
+				 "security.insecure is not allowed; --allow "
+				 "security.insecure permits it");
+	if (choose_network(job, &r->sandbox.network, err) < 0 ||
+	    collect_lowers(job, &r->lowers, &r->sandbox.n_lowers, err) < 0)
+		return -1;
+	view = step_view(job, err);
+	if (!view || owner_of_process(run->user, view, &r->user, err) < 0)
+		return -1;
+	if (run_mounts_open(job, &r->mounts, err) < 0 ||
+	    make_dirs(job, &r->dirs, err) < 0 || make_env(r, run, err) < 0 ||
+	    make_network_files(job, r, err) < 0)
+		return -1;
+	describe(job, r);
+	return 0;
+}
+
+/* A command that failed is named with all its arguments. */
+static int command_failed(const struct run_args *run,
+			  const struct sandbox_result *result,
+			  struct error *err)
+{
+	AUTO(buf_release) struct buf command = BUF_INIT;
+
+	for (size_t i = 0; i < run->argv.len; i++)
+		buf_printf(&command, "%s%s", i ? " " : "", run->argv.items[i]);
+	return error_set(err, ERROR_COMMAND,
+			 "process \"%s\" did not complete successfully: exit "
+			 "code: %d%s",
+			 command.data && !command.failed ? command.data : "",
+			 result->exit_code,
+			 result->out_of_memory
+				 ? ": out of memory: a process was killed at "
+				   "the step's memory limit"
+				 : "");
+}
+
+static int run_container(struct step_job *job, const struct sandbox *sb,
+			 struct error *err)
+{
+	const struct solve_options *options = job->options;
+	AUTO(run_output_end) struct run_output *output = NULL;
+	struct sandbox_result result = { 0 };
+
+	if (run_output_start(options->progress, job->progress, options->cancel,
+			     job->cancel, &output, err) < 0 ||
+	    spawner_run(options->spawner, sb, run_output_fd(output),
+			job->cancel, &result, err) < 0)
+		return -1;
+	if (result.exit_code != 0 || result.signal != 0)
+		return command_failed(&job->step->u.run, &result, err);
+	return 0;
+}
+
+int step_run(struct step_job *job, struct layer **ret, struct error *err)
+{
+	AUTO(run_state_release) struct run_state r = { 0 };
+	struct view *view;
+	bool empty;
+
+	if (prepare(job, &r, err) < 0 ||
+	    run_container(job, &r.sandbox, err) < 0)
+		return -1;
+	view = step_view(job, err);
+	if (!view || layer_from_upper(job->options->batch, r.dirs.upper, view,
+				      ret, &empty, err) < 0)
+		return -1;
+	r.dirs.keep_upper = true;
+	return 0;
+}
