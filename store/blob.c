@@ -88,6 +88,14 @@ int blob_put(struct batch *b, const void *data, size_t len,
 	return blob_writer_commit(w, NULL, -1, digest, NULL, err);
 }
 
+int blob_adopt(struct batch *b, const char *name, const struct digest *digest,
+	       struct error *err)
+{
+	struct blob_path path = blob_path(digest);
+
+	return batch_add_object(b, name, path.text, err);
+}
+
 static int write_to_blob(struct sink *s, const void *data, size_t len,
 			 struct error *err)
 {
@@ -171,16 +179,14 @@ int blob_writer_commit(struct blob_writer *w, const struct digest *expected,
 		       uint64_t *size_bytes, struct error *err)
 {
 	struct digest found;
-	struct blob_path path;
 
 	hash_digest(w->hash, &found);
 	if (check_announced(w, &found, expected, expected_size, err) < 0)
 		return -1;
 	if (close(steal_fd(&w->fd)) < 0)
 		return error_sys(err, errno, "cannot write a blob");
-	path = blob_path(&found);
 	if (!blob_exists(batch_store(w->batch), w->batch, &found)) {
-		if (batch_add_object(w->batch, w->name, path.text, err) < 0)
+		if (blob_adopt(w->batch, w->name, &found, err) < 0)
 			return -1;
 		free(steal_pointer(&w->name));
 	}

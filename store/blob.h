@@ -28,6 +28,13 @@ int blob_put(struct batch *b, const void *data, size_t len,
 	     struct digest *digest, struct error *err);
 
 /*
+ * Add the file `name` of the batch's folder as a blob; `digest` was computed
+ * by whoever wrote it.
+ */
+int blob_adopt(struct batch *b, const char *name, const struct digest *digest,
+	       struct error *err);
+
+/*
  * Add a blob by writing it: readers see nothing until commit succeeds;
  * freeing before that leaves no trace.
  */
