@@ -20,7 +20,15 @@
 
 struct tree;
 
+/* What to do with an entry whose parent is a link in the tree. */
+enum tree_links {
+	TREE_LINKS_CONFINE, /* follow it inside the root, as containers do */
+	TREE_LINKS_REFUSE,  /* ERROR_REFUSED if it leads out of the root */
+};
+
 /*
+ * A handle is used by one thread at a time.
+ *
  * `root` (taken, also on failure) is the tree's directory; `xattr_prefix` is
  * store_overlay_xattr_prefix(), borrowed.
  */
@@ -28,6 +36,9 @@ int tree_new(int root, const char *xattr_prefix, struct tree **ret,
 	     struct error *err);
 void tree_free(struct tree *t);
 DEFINE_CLEANUP(struct tree *, tree_free);
+
+/* TREE_LINKS_CONFINE unless set. */
+void tree_set_links(struct tree *t, enum tree_links links);
 
 /* The directory; borrowed. */
 int tree_fd(const struct tree *t);
@@ -49,7 +60,9 @@ DEFINE_RELEASE(struct tree_entry, tree_entry_release);
  * Metadata of `path` (cleaned, relative; "" is the root), the last component
  * not followed and links in parents refused: this is a lookup in one tree,
  * where a link may lead into another layer (see view.h). ERROR_NOT_FOUND
- * when absent. Sockets are reported as absent.
+ * when absent, also when a parent is no directory. Sockets are reported as
+ * absent. Marks of overlayfs that move or split files (redirect, metacopy) are
+ * ERROR_REFUSED.
  */
 int tree_stat(struct tree *t, const char *path, struct tree_entry *ret,
 	      struct error *err);
@@ -58,10 +71,45 @@ int tree_stat(struct tree *t, const char *path, struct tree_entry *ret,
 int tree_open_file(struct tree *t, const char *path, struct error *err);
 
 /*
+ * Names in a directory with the type readdir() gives (DT_UNKNOWN where it
+ * knows none), sorted by bytes. ERROR_NOT_FOUND as for tree_stat().
+ */
+struct tree_name {
+	char *name;
+	unsigned char type;
+};
+
+struct tree_names {
+	struct tree_name *items;
+	size_t n;
+};
+
+int tree_list(struct tree *t, const char *path, struct tree_names *ret,
+	      struct error *err);
+void tree_names_release(struct tree_names *n);
+DEFINE_RELEASE(struct tree_names, tree_names_release);
+
+/*
  * Visit everything below the root in canonical order. `dirfd` and `name`
  * reach the file without a path lookup. A callback returns 0 to go on, 1 to
- * skip a directory's contents, -1 with `err` set to stop.
+ * skip a directory's contents, -1 with `err` set to stop. It may use the tree
+ * and change what it visits. Paths too long for a layer are ERROR_REFUSED.
  */
+struct tree_visitor {
+	int (*visit)(void *ctx, const struct tree_entry *e, int dirfd,
+		     const char *name, struct error *err);
+	/* Told of sockets, which are no entries; NULL: not. */
+	int (*socket)(void *ctx, const char *path, int dirfd, const char *name,
+		      struct error *err);
+	/* Called after a directory's contents; NULL: not. */
+	int (*leave)(void *ctx, const char *path, struct error *err);
+	void *ctx;
+};
+
+int tree_walk_with(struct tree *t, const struct tree_visitor *v,
+		   struct error *err);
+
+/* The same with nothing but `visit`. */
 int tree_walk(struct tree *t,
 	      int (*visit)(void *ctx, const struct tree_entry *e, int dirfd,
 			   const char *name, struct error *err),
@@ -69,10 +117,18 @@ int tree_walk(struct tree *t,
 
 /*
  * Create or replace `e->path` in the tree. Parents that are missing are made
- * 0755 0:0; parents are never followed through a link. A directory over a
- * directory changes attributes only; anything else replaces. `contents` is
- * read to its end for a file (NULL: empty). ENTRY_WHITEOUT and ENTRY_OPAQUE
- * take overlay's form. Directory times are restored by tree_finish().
+ * 0755 0:0; parents that are links are followed inside the root only (see
+ * tree_set_links). A directory over a directory changes attributes only;
+ * anything else replaces. `contents` is read to its end for a file (NULL:
+ * empty), its holes stay holes. Directory times are restored by tree_finish().
+ *
+ * ENTRY_WHITEOUT and ENTRY_OPAQUE take overlay's form. They are about lower
+ * layers: what this tree holds under the same name stays, and a directory that
+ * meets a whiteout becomes opaque. Devices that may not be made become
+ * placeholders which tree_stat() reports as the devices they stand for.
+ * Extended attributes that do not belong in an image (xattr_rules.h) are
+ * dropped, as are those the file system cannot hold. An owner that is not
+ * mapped in the user namespace is ERROR_SYSTEM saying so.
  */
 int tree_put(struct tree *t, const struct entry *e, struct stream *contents,
 	     struct error *err);

@@ -1,0 +1,42 @@
+/*
+ * Directories below a root by their path, without following links. The chain
+ * to the last one stays open, so that a walk opens each directory once.
+ */
+#ifndef STORE_DIR_STACK_H
+#define STORE_DIR_STACK_H
+
+#include <stddef.h>
+
+#include "store/base/buf.h"
+
+/* Deeper directories are opened anew each time: descriptors are scarce. */
+#define DIR_STACK_DEPTH 16
+
+struct dir_stack {
+	int root; /* borrowed */
+	size_t depth;
+	struct {
+		int fd;
+		size_t end; /* of its path inside `path` */
+	} levels[DIR_STACK_DEPTH];
+	struct buf path; /* of the deepest level */
+	int deep;	 /* a directory below those, or -1 */
+};
+
+void dir_stack_init(struct dir_stack *s, int root);
+void dir_stack_release(struct dir_stack *s);
+DEFINE_RELEASE(struct dir_stack, dir_stack_release);
+
+/*
+ * The directory named by the first `len` bytes of `path` (relative, cleaned;
+ * nothing: the root) as an O_PATH descriptor, valid until the next call.
+ * ERROR_NOT_FOUND when a component is missing; otherwise err->sys is ENOTDIR
+ * for a link or another file in its place.
+ */
+int dir_stack_open(struct dir_stack *s, const char *path, size_t len,
+		   struct error *err);
+
+/* Close everything: directories were removed or replaced. */
+void dir_stack_forget(struct dir_stack *s);
+
+#endif
