@@ -129,12 +129,12 @@ static bool is_domain(const char *domain)
  * told from a Docker Hub user, except "localhost" and names with capitals,
  * which repository names never have.
  */
-static bool looks_like_domain(const char *first)
+static bool looks_like_domain(const char *first, size_t len)
 {
-	if (!strcmp(first, "localhost") || strpbrk(first, ".:"))
+	if (len == strlen("localhost") && !memcmp(first, "localhost", len))
 		return true;
-	for (; *first; first++)
-		if (is_upper(*first))
+	for (size_t i = 0; i < len; i++)
+		if (first[i] == '.' || first[i] == ':' || is_upper(first[i]))
 			return true;
 	return false;
 }
@@ -195,7 +195,7 @@ static int take_name(char *name, const char *text, struct reference *r,
 
 	if (slash) {
 		*slash = '\0';
-		if (looks_like_domain(name)) {
+		if (looks_like_domain(name, strlen(name))) {
 			domain = name;
 			path = slash + 1;
 		} else {
@@ -302,16 +302,29 @@ char *reference_repository(const struct reference *r, struct error *err)
 	return buf_steal_checked(&out, "naming a repository", err);
 }
 
+/*
+ * Would a path on Docker Hub without its domain be read as something else: its
+ * first component as a host, or all of it as an image id?
+ */
+static bool needs_domain(const char *path)
+{
+	const char *slash = strchr(path, '/');
+
+	if (!slash)
+		return is_hex_id(path);
+	return looks_like_domain(path, (size_t)(slash - path));
+}
+
 char *reference_familiar(const struct reference *r, struct error *err)
 {
 	struct buf out = BUF_INIT;
 	const char *path = r->path;
 	bool hub = !strcmp(r->domain, HUB_DOMAIN);
 
-	if (!hub)
-		buf_printf(&out, "%s/", r->domain);
-	else if (!strncmp(path, "library/", 8) && !strchr(path + 8, '/'))
+	if (hub && !strncmp(path, "library/", 8) && !strchr(path + 8, '/'))
 		path += 8;
+	if (!hub || needs_domain(path))
+		buf_printf(&out, "%s/", r->domain);
 	buf_append_str(&out, path);
 	if (digest_is_set(&r->digest) || (r->tag && strcmp(r->tag, "latest")))
 		append_version(&out, r);

@@ -50,7 +50,7 @@ static inline void cleanup_file(FILE **file)
 }
 
 #define autofree __attribute__((cleanup(cleanup_free)))
-#define autoclose __attribute__((cleanup(cleanup_close)))
+#define autoclose __attribute__((unused, cleanup(cleanup_close)))
 #define autodir __attribute__((cleanup(cleanup_dir)))
 #define autofile __attribute__((cleanup(cleanup_file)))
 
