@@ -260,8 +260,10 @@ static int fail(struct curl_exchange *x, struct error *err)
 		*err = x->fault;
 		return -1;
 	}
+	/* curl says the same of a line longer than it takes. */
 	if (x->result == CURLE_OUT_OF_MEMORY)
-		return error_nomem(err, "talking to a server");
+		return error_set(err, ERROR_NOMEM,
+				 "out of memory, or a reply header too long");
 	if (!*text)
 		text = curl_easy_strerror(x->result);
 	printable(clean, sizeof(clean), text, strlen(text));

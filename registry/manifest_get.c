@@ -53,30 +53,34 @@ static int check_digest(struct manifest_text *m, const struct reply *reply,
 	return 0;
 }
 
+/*
+ * `*again`: the reply was broken off, cut short or garbled on its way, which
+ * asking once more may mend. Connections as such were tried often enough.
+ */
 static int get_once(struct registry *r, struct host *h,
 		    const struct request *rq, const struct digest *expected,
-		    struct manifest_text *ret, struct error *err)
+		    struct manifest_text *ret, bool *again, struct error *err)
 {
 	AUTO(manifest_text_release) struct manifest_text m = { 0 };
 	AUTO(reply_release) struct reply reply = { 0 };
 
+	*again = false;
 	if (request_send(r, h, rq, &reply, err) < 0)
 		return -1;
-	if (http_read_all(reply.x, MANIFEST_MAX, &m.data, err) < 0)
+	if (http_read_all(reply.x, MANIFEST_MAX, &m.data, err) < 0) {
+		*again = err->kind == ERROR_NETWORK;
 		return error_wrap(err, "GET %s%s", reply.url.authority,
 				  rq->path);
-	if (take_media_type(&m, &reply, err) < 0 ||
-	    check_digest(&m, &reply, expected, err) < 0)
+	}
+	if (take_media_type(&m, &reply, err) < 0)
 		return -1;
+	if (check_digest(&m, &reply, expected, err) < 0) {
+		*again = true;
+		return -1;
+	}
 	*ret = m;
 	m = (struct manifest_text){ 0 };
 	return 0;
-}
-
-/* Broken off, cut short or garbled on the way: worth asking again. */
-static bool is_worth_retrying(const struct error *err)
-{
-	return err->kind == ERROR_INTEGRITY || err->kind == ERROR_NETWORK;
 }
 
 int manifest_get(struct registry *r, const char *domain, const char *path,
@@ -92,6 +96,7 @@ int manifest_get(struct registry *r, const char *domain, const char *path,
 		.by_digest = expected,
 	};
 	struct host *h;
+	bool again;
 
 	strv_append(&fields, accepted);
 	buf_printf(&where, "/v2/%s/manifests/%s", path, version);
@@ -100,9 +105,9 @@ int manifest_get(struct registry *r, const char *domain, const char *path,
 	    client_host(r, domain, &h, err) < 0)
 		return -1;
 	rq.path = where.data;
-	if (get_once(r, h, &rq, expected, ret, err) == 0)
+	if (get_once(r, h, &rq, expected, ret, &again, err) == 0)
 		return 0;
-	if (!is_worth_retrying(err))
+	if (!again)
 		return -1;
-	return get_once(r, h, &rq, expected, ret, err);
+	return get_once(r, h, &rq, expected, ret, &again, err);
 }
