@@ -8,7 +8,15 @@
 #include "parser/substitute.h"
 #include "store/base/buf.h"
 
-enum { MAX_DEPTH = 200, MAX_RESULT_BYTES = 64 << 20 };
+/*
+ * ${a//?/${a//?/...}} grows with the power of its depth, so what stands
+ * within braces has a limit of its own; no environment variable is longer.
+ */
+enum {
+	MAX_DEPTH = 200,
+	MAX_RESULT_BYTES = 64 << 20,
+	MAX_OPERAND_BYTES = 256 << 10,
+};
 
 struct expansion {
 	const char *p;
@@ -36,7 +44,9 @@ static int fail(struct expansion *x, const char *text)
 static int put(struct expansion *x, struct sink *to, const char *text,
 	       size_t len)
 {
-	if (len > MAX_RESULT_BYTES - to->text.len)
+	size_t max = x->depth ? MAX_OPERAND_BYTES : MAX_RESULT_BYTES;
+
+	if (to->text.len + len > max)
 		return fail(x, "the result is too long");
 	buf_append(&to->text, text, len);
 	to->in_word = true;
@@ -280,6 +290,13 @@ static int put_substituted(struct expansion *x, struct buf *text,
 	return put_splitting(x, to, text->data ? text->data : "", text->len);
 }
 
+static int check_operand(struct expansion *x, const char *value)
+{
+	return strlen(value) > MAX_OPERAND_BYTES
+		       ? fail(x, "the value is too long for a substitution")
+		       : 0;
+}
+
 /* ${v#p} ${v##p} ${v%p} ${v%%p} */
 static int expand_trim(struct expansion *x, const struct variable *v,
 		       char modifier, struct sink *to)
@@ -287,16 +304,17 @@ static int expand_trim(struct expansion *x, const struct variable *v,
 	AUTO(buf_release) struct buf text = BUF_INIT;
 	int flags = modifier == '%' ? TRIM_SUFFIX : 0;
 	autofree char *word = NULL;
-	const char *pattern;
+	const char *pattern, *value = value_or_empty(x, v);
 
-	if (take_operand(x, '}', true, missing_brace, &word) < 0)
+	if (take_operand(x, '}', true, missing_brace, &word) < 0 ||
+	    check_operand(x, value) < 0)
 		return -1;
 	pattern = word;
 	if (*pattern == modifier) {
 		flags |= TRIM_LONGEST;
 		pattern++;
 	}
-	if (substitute_trim(&text, value_or_empty(x, v), pattern, x->escape,
+	if (substitute_trim(&text, value, pattern, x->escape,
 			    (enum trim_flags)flags, x->err) < 0)
 		return -1;
 	return put_substituted(x, &text, to);
@@ -308,15 +326,17 @@ static int expand_replace(struct expansion *x, const struct variable *v,
 {
 	AUTO(buf_release) struct buf text = BUF_INIT;
 	autofree char *pattern = NULL, *replacement = NULL;
+	const char *value = value_or_empty(x, v);
 	bool all = x->p < x->end && *x->p == '/';
 
 	x->p += all;
 	if (take_operand(x, '/', true, "syntax error: missing '/' in ${}",
 			 &pattern) < 0 ||
-	    take_operand(x, '}', true, missing_brace, &replacement) < 0)
+	    take_operand(x, '}', true, missing_brace, &replacement) < 0 ||
+	    check_operand(x, value) < 0)
 		return -1;
-	if (substitute_replace(&text, value_or_empty(x, v), pattern, x->escape,
-			       replacement, all, x->err) < 0)
+	if (substitute_replace(&text, value, pattern, x->escape, replacement,
+			       all, MAX_OPERAND_BYTES, x->err) < 0)
 		return -1;
 	return put_substituted(x, &text, to);
 }
@@ -449,13 +469,14 @@ static int expand_until(struct expansion *x, char stop, struct sink *to)
 	return stop ? fail(x, "unexpected end of statement") : 0;
 }
 
-static int wrap(struct error *err, const char *word)
+static int wrap(struct error *err, const char *word, size_t len)
 {
 	struct quoted storage;
 
 	if (err->kind == ERROR_NOMEM)
 		return -1;
-	return error_wrap(err, "failed to process %s", quote(&storage, word));
+	return error_wrap(err, "failed to process %s",
+			  quote_len(&storage, word, len));
 }
 
 char *expand_word(const char *word, char escape, const struct expand_env *env,
@@ -472,7 +493,7 @@ char *expand_word(const char *word, char escape, const struct expand_env *env,
 	char *result = NULL;
 
 	if (expand_until(&x, 0, &to) < 0)
-		wrap(err, word);
+		wrap(err, word, strlen(word));
 	else
 		result = buf_steal_checked(&to.text, "expanding a word", err);
 	buf_release(&to.text);
@@ -495,7 +516,7 @@ int expand_words(const char *word, char escape, const struct expand_env *env,
 	if (status == 0)
 		status = end_word(&x, &to);
 	else
-		wrap(err, word);
+		wrap(err, word, strlen(word));
 	buf_release(&to.text);
 	return status;
 }
@@ -515,7 +536,7 @@ char *expand_heredoc(const char *body, size_t len, const struct expand_env *env,
 	char *result = NULL;
 
 	if (expand_until(&x, 0, &to) < 0) {
-		wrap(err, body);
+		wrap(err, body, len);
 	} else {
 		*ret_len = to.text.len;
 		result =

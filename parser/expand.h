@@ -2,8 +2,8 @@
  * Word expansion: $name, ${name<modifier>}, quotes and escapes, as the
  * Dockerfile reference defines them. Pure.
  *
- * Results are limited to 64 MiB and nesting to 200 levels, so that no input
- * exhausts memory or the stack.
+ * Results are limited to 64 MiB, what stands within ${} to 256 KiB and nesting
+ * to 200 levels, so that no input exhausts memory, time or the stack.
  */
 #ifndef PARSER_EXPAND_H
 #define PARSER_EXPAND_H

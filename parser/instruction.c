@@ -161,7 +161,7 @@ static void append_marker(struct strv *args, const char *p, const char *end)
 	const char *delimiter = blank_skip(head, end);
 
 	/* "<<'a b'" has its first blank inside the delimiter. */
-	if (head[-1] != '<' && head[-1] != '-')
+	if (strspn(p, "0123456789<-") < (size_t)(head - p))
 		delimiter = head;
 	buf_append(&word, p, (size_t)(head - p));
 	buf_append(&word, delimiter, (size_t)(end - delimiter));

@@ -251,7 +251,6 @@ int dockerfile_parse(const char *data, size_t size, struct dockerfile **ret,
 {
 	AUTO(parse_release)
 	struct parse p = {
-		.lines = lines_of(data, size),
 		.directives = DIRECTIVES_INIT,
 	};
 
@@ -260,6 +259,7 @@ int dockerfile_parse(const char *data, size_t size, struct dockerfile **ret,
 			  "the Dockerfile cannot be empty");
 		return error_at_lines(err, 1, 1);
 	}
+	p.lines = lines_of(data, size);
 	p.df = calloc(1, sizeof(*p.df));
 	if (!p.df)
 		return error_nomem(err, "reading a Dockerfile");

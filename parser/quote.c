@@ -50,22 +50,27 @@ void quote_append(struct buf *buf, const char *text, size_t len)
 
 const char *quote(struct quoted *storage, const char *text)
 {
-	const char *p = text, *end = text + strlen(text);
+	return quote_len(storage, text, strlen(text));
+}
+
+const char *quote_len(struct quoted *storage, const char *text, size_t len)
+{
+	const char *p = text, *end = text + len;
 	size_t at = 0, used;
 	char out[8];
 
 	storage->text[at++] = '"';
 	for (; p < end; p += used) {
-		size_t len = quote_rune(p, end, out, &used);
+		size_t n = quote_rune(p, end, out, &used);
 
 		/* Room for the dots, the closing quote and the NUL. */
-		if (at + len > sizeof(storage->text) - 5) {
+		if (at + n > sizeof(storage->text) - 5) {
 			memcpy(storage->text + at, "...", 3);
 			at += 3;
 			break;
 		}
-		memcpy(storage->text + at, out, len);
-		at += len;
+		memcpy(storage->text + at, out, n);
+		at += n;
 	}
 	storage->text[at++] = '"';
 	storage->text[at] = '\0';

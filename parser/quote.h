@@ -17,5 +17,6 @@ struct quoted {
 
 /* `text` quoted into `storage`; returns storage->text. */
 const char *quote(struct quoted *storage, const char *text);
+const char *quote_len(struct quoted *storage, const char *text, size_t len);
 
 #endif

@@ -242,11 +242,11 @@ static bool find_match(const struct runes *pattern, const struct runes *value,
 }
 
 int substitute_replace(struct buf *out, const char *value, const char *pattern,
-		       char escape, const char *text, bool all,
+		       char escape, const char *text, bool all, size_t max,
 		       struct error *err)
 {
 	AUTO(runes_release) struct runes v = { 0 }, p = { 0 };
-	size_t last_end = 0, from = 0;
+	size_t last_end = 0, from = 0, before = out->len;
 	struct match m;
 
 	if (split_value(&v, value, err) < 0 ||
@@ -258,6 +258,9 @@ int substitute_replace(struct buf *out, const char *value, const char *pattern,
 		if (m.end > last_end || m.start == 0)
 			buf_append_str(out, text);
 		last_end = m.end;
+		if (out->len - before > max)
+			return error_set(err, ERROR_DOCKERFILE,
+					 "the result is too long");
 		if (!all)
 			break;
 		from = m.start == m.end ? m.end + 1 : m.end;

@@ -19,9 +19,10 @@ int substitute_trim(struct buf *out, const char *value, const char *pattern,
 /*
  * Append `value` with the first match (all matches when `all`) of `pattern`
  * replaced by `text`. Matches are as long as possible; an empty one counts.
+ * ERROR_DOCKERFILE when more than `max` bytes would be appended.
  */
 int substitute_replace(struct buf *out, const char *value, const char *pattern,
-		       char escape, const char *text, bool all,
+		       char escape, const char *text, bool all, size_t max,
 		       struct error *err);
 
 #endif

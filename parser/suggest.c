@@ -22,6 +22,15 @@ static size_t distance(const char *a, const char *b, bool any_case)
 	return text_distance(lower_a, len_a, lower_b, len_b);
 }
 
+/* Of names equally near, the one with the same first letter is meant. */
+static bool is_better(const char *word, const char *name, const char *other)
+{
+	int first = tolower((unsigned char)*word);
+
+	return tolower((unsigned char)*name) == first &&
+	       tolower((unsigned char)*other) != first;
+}
+
 const char *suggest(const char *word, const char *const *names, size_t count,
 		    bool any_case)
 {
@@ -39,7 +48,8 @@ const char *suggest(const char *word, const char *const *names, size_t count,
 		/* Equal names: the word itself is not what is wrong. */
 		if (d == 0)
 			return NULL;
-		if (d < best) {
+		if (d < best ||
+		    (hit && d == best && is_better(word, names[i], hit))) {
 			best = d;
 			hit = names[i];
 		}

@@ -41,7 +41,7 @@ const char *words_take_flags(const char *p, const char *end, char escape,
 		if (end - p < 2 || p[0] != '-' || p[1] != '-')
 			return p;
 		p = unquote_flag(p, end, escape, &word);
-		if (word.len == 2)
+		if (word.len == 2 && !word.failed)
 			return blank_skip(p, end);
 		flush(flags, &word);
 		if (flags->failed)
@@ -97,7 +97,7 @@ void words_split_quoted(const char *p, const char *end, char escape,
 
 	for (p = blank_skip(p, end); p < end; p = blank_skip(p, end)) {
 		p = take_quoted(p, end, escape, &word);
-		if (word.len > 0)
+		if (word.len > 0 || word.failed)
 			flush(words, &word);
 		if (words->failed)
 			return;
