@@ -222,7 +222,15 @@ int container_mount_root(struct container *c, struct error *err)
 	    add_stub_layer(c, &l, err) < 0)
 		return -1;
 	c->root = mount_layers(c, &l, 0, &place, err);
-	return c->root < 0 ? -1 : 0;
+	if (c->root >= 0)
+		return 0;
+	if (err->sys == EINVAL)
+		return error_wrap(err,
+				  "overlay does not take '%s' (the store must "
+				  "not lie on overlay, NFS or the like; --root "
+				  "puts it elsewhere)",
+				  c->sb->upper);
+	return -1;
 }
 
 int container_enter_root(struct container *c, struct error *err)
