@@ -251,5 +251,9 @@ int solve_key(struct solver *s, struct node *n, struct error *err)
 		n->key_done = true;
 	}
 	pthread_mutex_unlock(&s->lock);
+
+	/* Nobody may ask for the result: this is all there is to be said. */
+	if (known && n->trust == TRUST_SURE)
+		solve_show_cached(s, n);
 	return 0;
 }

@@ -51,6 +51,7 @@ struct node {
 	struct step_result result; /* layer: a reference */
 	char *identity;		   /* of the result; once it or a record is */
 	unsigned progress;	   /* 0 until announced */
+	bool shown;		   /* said to be cached */
 };
 
 struct solver {
@@ -97,6 +98,9 @@ const char *solve_known_identity(const struct node *n);
 
 /* Announce `n`; its number in the progress. */
 unsigned solve_progress(struct solver *s, struct node *n);
+
+/* Say once that `n` comes from the cache. */
+void solve_show_cached(struct solver *s, struct node *n);
 
 /* What a record remembers besides the key's own parts. */
 json_t *solve_record_parts(const struct solver *s, const struct node *n);

@@ -16,6 +16,14 @@ unsigned solve_progress(struct solver *s, struct node *n)
 	return n->progress;
 }
 
+void solve_show_cached(struct solver *s, struct node *n)
+{
+	if (!n->shown)
+		progress_end(s->options->progress, solve_progress(s, n),
+			     PROGRESS_CACHED, NULL);
+	n->shown = true;
+}
+
 static void finish(struct solver *s, struct node *n)
 {
 	step_job_clear(&n->job);
@@ -59,8 +67,7 @@ static int take_record(struct solver *s, struct node *n, struct error *err)
 	pthread_mutex_unlock(&s->lock);
 	if (n->found_by_content && put_record(s, n, &n->definition, err) < 0)
 		return -1;
-	progress_end(s->options->progress, solve_progress(s, n),
-		     PROGRESS_CACHED, NULL);
+	solve_show_cached(s, n);
 	finish(s, n);
 	return 0;
 }
@@ -88,8 +95,7 @@ static int take_twin(struct solver *s, struct node *n, struct node *twin,
 		return error_nomem(err, "a result");
 	n->result.layer = layer_ref(twin->result.layer);
 	n->result.created = twin->result.created;
-	progress_end(s->options->progress, solve_progress(s, n),
-		     PROGRESS_CACHED, NULL);
+	solve_show_cached(s, n);
 	finish(s, n);
 	return 0;
 }

@@ -73,8 +73,8 @@ static struct layer *make_layer(struct lab *lab,
 			.gid = entries[i].gid,
 			.mtime = { .tv_sec = 1000000000 },
 		};
-		bool is_link = e.type == ENTRY_SYMLINK ||
-			       e.type == ENTRY_HARDLINK;
+		bool is_link =
+			e.type == ENTRY_SYMLINK || e.type == ENTRY_HARDLINK;
 
 		e.link = is_link ? entries[i].text : NULL;
 		if (e.type == ENTRY_FILE)
@@ -258,8 +258,7 @@ int lab_build(struct lab *lab, const char *dockerfile, char **listing,
 	assert_non_null(results);
 	done = run_plan(lab, plan, results, err);
 	if (done == 0)
-		*listing = list_layer(
-			results[plan->target->last->id].layer);
+		*listing = list_layer(results[plan->target->last->id].layer);
 	for (size_t i = 0; i < plan->n_steps; i++)
 		layer_unref(results[i].layer);
 	free(results);

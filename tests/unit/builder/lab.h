@@ -8,6 +8,7 @@
 
 #include "builder/solve.h"
 #include "store/batch.h"
+#include "store/entry.h"
 #include "tests/unit/base/scratch.h"
 
 struct lab_entry {
@@ -20,8 +21,8 @@ struct lab_entry {
 };
 
 struct lab {
-	struct scratch *dir;	/* the build context */
-	struct scratch *shelf;	/* where the store is */
+	struct scratch *dir;   /* the build context */
+	struct scratch *shelf; /* where the store is */
 	struct store *store;
 	struct batch *batch;
 	struct image *base;

@@ -105,7 +105,8 @@ static void destinations_are_resolved_as_the_reference_does(void **state)
 		{ "COPY a.txt b.txt /new",
 		  "!When using COPY with more than one source file, the "
 		  "destination must be a directory and end with a /" },
-		{ "COPY dir a.txt /t/", "!cannot copy to non-directory: /t/x" },
+		{ "COPY dir a.txt /t/",
+		  "!cannot replace to directory /t/x with file" },
 		{ "COPY a.txt /t/sub", "t/ t/sub(711,0:0)/ t/sub/a.txt=a" },
 		{ "COPY dir/x /t/",
 		  "!cannot replace to directory /t/x with file" },
@@ -293,9 +294,9 @@ static void hard_links_of_one_source_stay_links(void **state)
 {
 	struct lab *lab = *state;
 
-	assert_int_equal(linkat(lab->dir->fd, "dir/x", lab->dir->fd,
-				"dir/sub/again", 0),
-			 0);
+	assert_int_equal(
+		linkat(lab->dir->fd, "dir/x", lab->dir->fd, "dir/sub/again", 0),
+		0);
 	lab_expect(lab, "FROM base\nCOPY dir /n\n",
 		   "n/ n/sub/ n/sub/again=x n/sub/y=y n/x==n/sub/again");
 	lab_expect(lab, "FROM base\nCOPY dir/x dir/sub/again /n/\n",
