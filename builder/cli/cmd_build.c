@@ -21,7 +21,7 @@ struct build_command {
 	const char *hostname;
 	bool push, load, pull, no_cache, quiet;
 	struct strv tags, build_args, build_contexts, labels, outputs, allow;
-	struct strv no_cache_stages, add_hosts, security;
+	struct strv no_cache_stages, add_hosts, security, secrets;
 	struct strv names; /* full references of `tags` and name= */
 	struct output *parsed;
 	size_t n_parsed;
@@ -33,7 +33,8 @@ static void command_release(struct build_command *c)
 				 &c->labels,  &c->build_contexts,
 				 &c->outputs, &c->no_cache_stages,
 				 &c->names,   &c->add_hosts,
-				 &c->allow,   &c->security };
+				 &c->allow,   &c->security,
+				 &c->secrets };
 	size_t i;
 
 	for (i = 0; i < ARRAY_LEN(lists); i++)
@@ -81,6 +82,8 @@ static int parse_words(struct build_command *c, int argc, char **argv,
 		  "line for /etc/hosts during RUN" },
 		{ "allow", 0, OPTION_LIST, &c->allow, "ENTITLEMENT",
 		  "network.host or security.insecure" },
+		{ "secret", 0, OPTION_LIST, &c->secrets, "SPEC",
+		  "id=ID[,src=FILE|,env=NAME] for RUN --mount=type=secret" },
 		{ "security-opt", 0, OPTION_LIST, &c->security, "OPT",
 		  "no-new-privileges" },
 		LIMIT_OPTIONS(c->limits),
@@ -225,7 +228,8 @@ static int make_options(struct build_command *c, struct build_options *ret,
 		.pull = c->pull,
 		.solve = { .capabilities = CAPS_DEFAULT,
 			   .hostname = c->hostname,
-			   .add_hosts = c->add_hosts },
+			   .add_hosts = c->add_hosts,
+			   .secrets = &c->secrets },
 	};
 	if (parse_network(c->network, &ret->solve, err) < 0 ||
 	    parse_allow(c, &ret->solve, err) < 0)

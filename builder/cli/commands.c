@@ -7,8 +7,18 @@
 #include "store/base/text.h"
 
 static const struct command commands[] = {
+	{ "build", cmd_build, "build an image from a Dockerfile" },
 	{ "debug", cmd_debug, NULL },
-	{ "parse", cmd_parse, "read a Dockerfile and judge it" },
+	{ "history", cmd_history, "show how an image was made" },
+	{ "images", cmd_images, "list local images" },
+	{ "inspect", cmd_inspect, "print an image's config" },
+	{ "load", cmd_load, "read images from an archive" },
+	{ "parse", cmd_parse, "check a Dockerfile and print its syntax tree" },
+	{ "pull", cmd_pull, "fetch an image from a registry" },
+	{ "push", cmd_push, "send an image to a registry" },
+	{ "rmi", cmd_rmi, "remove names of local images" },
+	{ "save", cmd_save, "write images to an archive" },
+	{ "tag", cmd_tag, "give an image another name" },
 	{ "version", cmd_version, "print the version" },
 };
 
