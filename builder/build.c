@@ -209,13 +209,25 @@ static int assemble(struct build *b, struct build_result *ret,
 	return 0;
 }
 
+/* Layers of base images come when a step first looks into them. */
+static int run_steps_and_fetch(struct build *b, struct error *err)
+{
+	struct progress *p = b->env->progress;
+	unsigned fetch = *b->env->transfer_step =
+		progress_add(p, "[internal] fetch base images");
+	int rc = run_steps(b, err);
+
+	if (progress_is_running(p, fetch))
+		progress_end(p, fetch,
+			     rc < 0 ? PROGRESS_CANCELED : PROGRESS_DONE, NULL);
+	return rc;
+}
+
 static int build_phases(struct build *b, struct build_result *ret,
 			struct error *err)
 {
-	*b->env->transfer_step =
-		progress_add(b->env->progress, "[internal] fetch layers");
 	if (read_input(b, err) < 0 || make_plan(b, err) < 0 ||
-	    run_steps(b, err) < 0)
+	    run_steps_and_fetch(b, err) < 0)
 		return -1;
 	return assemble(b, ret, err);
 }

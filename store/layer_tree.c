@@ -32,14 +32,23 @@ static int extract_into(struct layer *l, int root, struct error *err)
 	struct store *store = batch_store(l->batch);
 	AUTO(tree_free) struct tree *tree = NULL;
 	AUTO(tar_reader_free) struct tar_reader *reader = NULL;
-	struct stream *source, *verified;
+	struct stream *source, *hash;
+	struct digest diff_id;
+	uint64_t size;
 
 	if (tree_new(root, store_overlay_xattr_prefix(store), &tree, err) < 0 ||
 	    layer_open_source(l, &source, err) < 0 ||
-	    stream_verify(source, -1, &l->diff_id, &verified, err) < 0 ||
-	    tar_reader_new(verified, true, &reader, err) < 0)
+	    stream_hash(source, &hash, err) < 0 ||
+	    tar_reader_new(hash, true, &reader, err) < 0 ||
+	    apply_entries(reader, tree, err) < 0)
 		return -1;
-	return apply_entries(reader, tree, err);
+	stream_hash_result(hash, &diff_id, &size);
+	if (!digest_equal(&diff_id, &l->diff_id))
+		return error_set(err, ERROR_INTEGRITY,
+				 "the layer holds %s, but the config says %s",
+				 diff_id.text, l->diff_id.text);
+	l->size = (int64_t)size;
+	return 0;
 }
 
 /* A fresh snapshot folder in the batch; its name and its open "fs". */

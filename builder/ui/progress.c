@@ -214,15 +214,23 @@ static void leave(struct progress *p)
 	pthread_mutex_unlock(&p->lock);
 }
 
+/* A step starts once, when it is told to or shows first signs of life. */
+static void begin(struct progress *p, struct progress_step *s)
+{
+	if (s->state != STEP_WAITING)
+		return;
+	s->state = STEP_RUNNING;
+	s->started = progress_clock();
+	p->renderer->start(p, s);
+}
+
 void progress_start(struct progress *p, unsigned step)
 {
 	struct progress_step *s = enter(p, step);
 
 	if (!s)
 		return;
-	s->state = STEP_RUNNING;
-	s->started = progress_clock();
-	p->renderer->start(p, s);
+	begin(p, s);
 	leave(p);
 }
 
@@ -278,6 +286,7 @@ void progress_transfer(struct progress *p, unsigned step, const char *what,
 
 	if (!s)
 		return;
+	begin(p, s);
 	p->renderer->transfer(p, s, what, current, total, note);
 	leave(p);
 }
@@ -288,6 +297,7 @@ void progress_message(struct progress *p, unsigned step, const char *line)
 
 	if (!s)
 		return;
+	begin(p, s);
 	p->renderer->message(p, s, line);
 	leave(p);
 }
@@ -307,6 +317,18 @@ void progress_end(struct progress *p, unsigned step, enum progress_end how,
 	s->end = how;
 	p->renderer->end(p, s, text);
 	leave(p);
+}
+
+bool progress_is_running(struct progress *p, unsigned step)
+{
+	struct progress_step *s = enter(p, step);
+	bool running;
+
+	if (!s)
+		return false;
+	running = s->state == STEP_RUNNING;
+	leave(p);
+	return running;
 }
 
 void progress_warn(struct progress *p, const char *line)

@@ -36,6 +36,7 @@ DEFINE_CLEANUP(struct progress *, progress_free);
  */
 unsigned progress_add(struct progress *p, const char *label);
 
+/* Transfers and messages start a step, too. */
 void progress_start(struct progress *p, unsigned step);
 
 /* Output of a step; cut into lines here, never clipped. */
@@ -59,6 +60,9 @@ enum progress_end {
 /* `text` is the error's message, else NULL. */
 void progress_end(struct progress *p, unsigned step, enum progress_end how,
 		  const char *text);
+
+/* Has the step started, and not ended yet? */
+bool progress_is_running(struct progress *p, unsigned step);
 
 /* A line that belongs to no step. */
 void progress_warn(struct progress *p, const char *line);
