@@ -260,17 +260,6 @@ static void run_workers(struct solver *s)
 		pthread_join(s->threads[i], NULL);
 }
 
-/* Digests are worth keeping whatever became of the build. */
-static int save_digests(const struct solve_options *options, struct error *err)
-{
-	for (size_t i = 0; i < options->n_contexts; i++)
-		if (file_digests_save(
-			    context_digests(options->contexts[i].context),
-			    options->batch, err) < 0)
-			return -1;
-	return 0;
-}
-
 int solve(const struct plan *plan, const struct solve_options *options,
 	  struct step_result *results, struct error *err)
 {
@@ -279,18 +268,14 @@ int solve(const struct plan *plan, const struct solve_options *options,
 		.lock = PTHREAD_MUTEX_INITIALIZER,
 		.changed = PTHREAD_COND_INITIALIZER,
 	};
-	struct error ignored = ERROR_INIT;
 
 	if (init_solver(&s, plan, options, err) < 0)
 		return -1;
 	run_workers(&s);
 	if (s.failed) {
-		save_digests(options, &ignored);
 		*err = s.error;
 		return -1;
 	}
-	if (save_digests(options, err) < 0)
-		return -1;
 	for (size_t i = 0; i < s.n_nodes; i++) {
 		results[i] = s.nodes[i].result;
 		s.nodes[i].result = (struct step_result){ 0 };
