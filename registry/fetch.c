@@ -206,7 +206,7 @@ int fetch_blob(struct registry *r, const char *domain, const char *path,
 	if (client_host(r, domain, &b->host, err) < 0)
 		return -1;
 	if (connect_blob(b, err) < 0)
-		return error_wrap(err, "fetching %s", desc->digest.text);
+		return -1;
 	*ret = steal_pointer(&owned);
 	return 0;
 }

@@ -140,8 +140,8 @@ static int denied(struct journey *j, struct http_exchange *x, struct error *err)
 		error_wrap(err, "%s", j->h->problem);
 	pthread_mutex_unlock(&j->h->lock);
 	if (!j->authorization)
-		error_wrap(err, "no credentials for %s", j->h->domain);
-	return -1;
+		return error_wrap(err, "no credentials for %s", j->h->domain);
+	return error_wrap(err, "%s refused the credentials", j->h->domain);
 }
 
 /*

@@ -253,61 +253,69 @@ static int put(const struct upload *u, const struct url *location,
 
 /* ---- the whole ---- */
 
-/* `*note`: why nothing needed to be sent, or NULL. */
-static int try_once(const struct upload *u, const char **note,
+/* One attempt, and what came of it. */
+struct attempt {
+	const char *note; /* why nothing needed to be sent, or NULL */
+	bool sent; /* it got as far as sending: another attempt may help */
+};
+
+static int try_once(const struct upload *u, struct attempt *a,
 		    struct error *err)
 {
 	AUTO(url_release) struct url location = { 0 };
 	bool present = false, mounted = false;
 
-	*note = "exists";
+	*a = (struct attempt){ .note = "exists" };
 	if (is_present(u, &present, err) < 0)
 		return -1;
 	if (present)
 		return 0;
-	*note = "mounted";
+	a->note = "mounted";
 	if (start_or_mount(u, &mounted, &location, err) < 0)
 		return -1;
 	if (mounted)
 		return 0;
-	*note = NULL;
+	*a = (struct attempt){ .sent = true };
 	return put(u, &location, err);
 }
 
 /*
- * A lost connection is worth several tries, wrong bytes from an origin or an
- * upload that the registry has forgotten one more.
+ * Requests before the sending were tried often enough on their own. A lost
+ * connection is worth several tries, wrong bytes from an origin or an upload
+ * that the registry has forgotten one more.
  */
-static bool may_retry(const struct upload *u, const struct error *err,
-		      unsigned attempt)
+static bool may_retry(const struct upload *u, const struct attempt *a,
+		      const struct error *err, unsigned n)
 {
+	if (!a->sent)
+		return false;
 	if (err->kind == ERROR_NETWORK)
-		return attempt < u->r->http.tries;
-	return attempt < 2 &&
+		return n < u->r->http.tries;
+	return n < 2 &&
 	       (err->kind == ERROR_INTEGRITY || err->kind == ERROR_NOT_FOUND);
 }
 
 static int upload(const struct upload *u, struct error *err)
 {
-	const char *note;
+	struct attempt a;
 
-	for (unsigned attempt = 1; try_once(u, &note, err) < 0; attempt++) {
+	for (unsigned n = 1; try_once(u, &a, err) < 0; n++) {
 		char why[512];
 
-		if (!may_retry(u, err, attempt))
+		if (!may_retry(u, &a, err, n))
 			return error_wrap(err, "sending %s to %s/%s",
 					  u->desc->digest.text, u->host->domain,
 					  u->repository);
 		error_message(err, why, sizeof(why));
 		http_tell(&u->r->http, "sending %s: %s; trying again",
 			  u->desc->digest.text, why);
-		if (http_wait(&u->r->http, http_backoff(&u->r->http, attempt),
-			      err) < 0)
+		if (http_wait(&u->r->http, http_backoff(&u->r->http, n), err) <
+		    0)
 			return -1;
 	}
-	if (note)
+	if (a.note)
 		client_transfer(u->r, &u->desc->digest, u->desc->size,
-				u->desc->size, note);
+				u->desc->size, a.note);
 	return 0;
 }
 
