@@ -5,6 +5,14 @@
 #include "registry/base64.h"
 #include "registry/token.h"
 
+void authorization_release(struct authorization *a)
+{
+	if (a->line)
+		explicit_bzero(a->line, strlen(a->line));
+	free(a->line);
+	*a = (struct authorization){ 0 };
+}
+
 /* The credential for a repository; unset after a helper's failure. */
 static int find_credential(struct registry *r, struct host *h,
 			   const struct access *a, struct credential *ret,
@@ -129,30 +137,38 @@ static int bearer(struct registry *r, struct host *h, const struct access *a,
 	return *ret ? 0 : error_nomem(err, "authorizing a request");
 }
 
-static int authorize_locked(struct registry *r, struct host *h,
-			    const struct access *a,
-			    const struct challenge *asked, char **ret,
-			    struct error *err)
+static int make_line(struct registry *r, struct host *h, const struct access *a,
+		     const struct challenge *asked, const struct credential *c,
+		     char **ret, struct error *err)
 {
-	AUTO(credential_release) struct credential c = { 0 };
 	enum challenge_scheme scheme =
 		asked ? asked->scheme : h->challenge.scheme;
 
-	*ret = NULL;
-	if (scheme == CHALLENGE_NONE)
+	if (c->registry_token)
+		*ret = bearer_line(c->registry_token);
+	else if (scheme == CHALLENGE_BEARER)
+		return bearer(r, h, a, asked, c, ret, err);
+	else if (c->username)
+		*ret = basic_line(c);
+	else
+		return 0;
+	return *ret ? 0 : error_nomem(err, "authorizing a request");
+}
+
+static int authorize_locked(struct registry *r, struct host *h,
+			    const struct access *a,
+			    const struct challenge *asked,
+			    struct authorization *ret, struct error *err)
+{
+	AUTO(credential_release) struct credential c = { 0 };
+
+	*ret = (struct authorization){ .anonymous = true };
+	if (!asked && h->challenge.scheme == CHALLENGE_NONE)
 		return 0;
 	if (find_credential(r, h, a, &c, err) < 0)
 		return -1;
-	if (c.registry_token) {
-		*ret = bearer_line(c.registry_token);
-		return *ret ? 0 : error_nomem(err, "authorizing a request");
-	}
-	if (scheme == CHALLENGE_BEARER)
-		return bearer(r, h, a, asked, &c, ret, err);
-	if (!c.username)
-		return 0;
-	*ret = basic_line(&c);
-	return *ret ? 0 : error_nomem(err, "authorizing a request");
+	ret->anonymous = !credential_is_set(&c);
+	return make_line(r, h, a, asked, &c, &ret->line, err);
 }
 
 /* Copy what a 401 asked for, when the first contact asked for nothing. */
@@ -175,7 +191,8 @@ static int learn(struct host *h, const struct challenge *asked,
 }
 
 int authorize(struct registry *r, struct host *h, const struct access *a,
-	      const struct challenge *asked, char **ret, struct error *err)
+	      const struct challenge *asked, struct authorization *ret,
+	      struct error *err)
 {
 	int failed = 0;
 

@@ -11,14 +11,25 @@ struct access {
 	const char *also_pull;	/* repository to mount from, or NULL */
 };
 
+/* What a request shows. */
+struct authorization {
+	char *line;	/* "Authorization: ...", or NULL for nothing */
+	bool anonymous; /* no credential of the user's went into it */
+};
+
+/* Overwrites the secret. */
+void authorization_release(struct authorization *a);
+DEFINE_RELEASE(struct authorization, authorization_release);
+
 /*
- * The "Authorization: ..." line for a request to the connected host `h`;
- * `*ret` is NULL when none is needed or none can be made. `asked` is the
- * challenge of a 401 that the request met before (its token is fetched anew,
- * its scope honoured), else NULL. A credential helper that fails is told to
- * the user and the request goes out anonymously; host.problem keeps why.
+ * Make the authorization for a request to the connected host `h`: none when
+ * none is needed or none can be made. `asked` is the challenge of a 401 that
+ * the request met before (its token is fetched anew, its scope honoured), else
+ * NULL. A credential helper that fails is told to the user and the request
+ * goes out anonymously; host.problem keeps why.
  */
 int authorize(struct registry *r, struct host *h, const struct access *a,
-	      const struct challenge *asked, char **ret, struct error *err);
+	      const struct challenge *asked, struct authorization *ret,
+	      struct error *err);
 
 #endif

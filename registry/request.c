@@ -12,9 +12,9 @@ struct journey {
 	struct registry *r;
 	struct host *h;
 	const struct request *rq;
-	struct url url;	     /* where it goes now */
-	char *authorization; /* for the registry's origin, or NULL */
-	unsigned challenges; /* answered so far */
+	struct url url;		    /* where it goes now */
+	struct authorization shown; /* to the registry's origin */
+	unsigned challenges;	    /* answered so far */
 	unsigned redirects;
 };
 
@@ -25,17 +25,9 @@ void reply_release(struct reply *reply)
 	*reply = (struct reply){ 0 };
 }
 
-static void forget_authorization(struct journey *j)
-{
-	if (j->authorization)
-		explicit_bzero(j->authorization, strlen(j->authorization));
-	free(j->authorization);
-	j->authorization = NULL;
-}
-
 static void journey_release(struct journey *j)
 {
-	forget_authorization(j);
+	authorization_release(&j->shown);
 	url_release(&j->url);
 }
 DEFINE_RELEASE(struct journey, journey_release);
@@ -80,8 +72,8 @@ static int send_once(struct journey *j, struct http_exchange **ret,
 
 	if (j->rq->fields)
 		strv_append_all(&fields, j->rq->fields);
-	if (j->authorization && at_registry(j))
-		strv_append(&fields, j->authorization);
+	if (j->shown.line && at_registry(j))
+		strv_append(&fields, j->shown.line);
 	if (strv_check(&fields, "preparing a request", err) < 0 ||
 	    tls_for(j, &http.tls, err) < 0)
 		return -1;
@@ -139,7 +131,7 @@ static int denied(struct journey *j, struct http_exchange *x, struct error *err)
 	if (*j->h->problem)
 		error_wrap(err, "%s", j->h->problem);
 	pthread_mutex_unlock(&j->h->lock);
-	if (!j->authorization)
+	if (j->shown.anonymous)
 		return error_wrap(err, "no credentials for %s", j->h->domain);
 	return error_wrap(err, "%s refused the credentials", j->h->domain);
 }
@@ -153,7 +145,7 @@ static int answer_challenge(struct journey *j, struct http_exchange *x,
 			    struct error *err)
 {
 	AUTO(challenge_release) struct challenge asked = { 0 };
-	autofree char *line = NULL;
+	AUTO(authorization_release) struct authorization better = { 0 };
 
 	if (!at_registry(j) || j->challenges++ == 2)
 		return denied(j, x, err);
@@ -161,12 +153,14 @@ static int answer_challenge(struct journey *j, struct http_exchange *x,
 		return -1;
 	if (asked.scheme == CHALLENGE_NONE)
 		return denied(j, x, err);
-	if (authorize(j->r, j->h, &j->rq->access, &asked, &line, err) < 0)
+	if (authorize(j->r, j->h, &j->rq->access, &asked, &better, err) < 0)
 		return -1;
-	if (!line || (j->authorization && !strcmp(line, j->authorization)))
+	if (!better.line ||
+	    (j->shown.line && !strcmp(better.line, j->shown.line)))
 		return denied(j, x, err);
-	forget_authorization(j);
-	j->authorization = steal_pointer(&line);
+	authorization_release(&j->shown);
+	j->shown = better;
+	better = (struct authorization){ 0 };
 	return 0;
 }
 
@@ -197,7 +191,7 @@ int request_send(struct registry *r, struct host *h, const struct request *rq,
 	struct journey j = { .r = r, .h = h, .rq = rq };
 
 	if (set_out(&j, err) < 0 ||
-	    authorize(r, h, &rq->access, NULL, &j.authorization, err) < 0)
+	    authorize(r, h, &rq->access, NULL, &j.shown, err) < 0)
 		return -1;
 	for (;;) {
 		AUTO(http_exchange_free) struct http_exchange *x = NULL;
