@@ -59,9 +59,8 @@ size_t rune_len(const char *p, const char *end)
 	return len;
 }
 
-size_t blank_len(const char *p, const char *end)
+size_t blank_len_wide(const char *p, const char *end)
 {
-	/* Everything outside ASCII, as UTF-8. */
 	static const char *const wide[] = {
 		"\xc2\x85",	"\xc2\xa0",	"\xe1\x9a\x80", "\xe2\x80\x80",
 		"\xe2\x80\x81", "\xe2\x80\x82", "\xe2\x80\x83", "\xe2\x80\x84",
@@ -71,10 +70,6 @@ size_t blank_len(const char *p, const char *end)
 	};
 	size_t i;
 
-	if (p >= end)
-		return 0;
-	if ((unsigned char)*p < 0x80)
-		return *p == ' ' || (*p >= '\t' && *p <= '\r');
 	for (i = 0; i < sizeof(wide) / sizeof(wide[0]); i++) {
 		size_t len = strlen(wide[i]);
 

@@ -62,20 +62,12 @@ void words_split_blanks(const char *p, const char *end, struct strv *words)
 	}
 }
 
-/* Copy the character at `p`; returns what follows it. */
-static const char *copy_rune(struct buf *word, const char *p, const char *end)
-{
-	size_t len = rune_len(p, end);
-
-	buf_append(word, p, len);
-	return p + len;
-}
-
 /* One word from `p` on, quotes and escapes kept; returns its end. */
 static const char *take_quoted(const char *p, const char *end, char escape,
 			       struct buf *word)
 {
 	char quote = 0;
+	size_t len;
 
 	while (p < end && (quote || !blank_len(p, end))) {
 		if (*p == escape && quote != '\'') {
@@ -85,7 +77,10 @@ static const char *take_quoted(const char *p, const char *end, char escape,
 		} else if (quote ? *p == quote : *p == '\'' || *p == '"') {
 			quote = quote ? 0 : *p;
 		}
-		p = copy_rune(word, p, end);
+		/* ASCII above all: one byte needs no decoding. */
+		len = (unsigned char)*p < 0x80 ? 1 : rune_len(p, end);
+		buf_append(word, p, len);
+		p += len;
 	}
 	return p;
 }
