@@ -6,6 +6,7 @@
 #include <strings.h>
 
 #include "parser/check_stages.h"
+#include "parser/check_words.h"
 #include "parser/chmod.h"
 #include "parser/dockerfile.h"
 #include "parser/flags.h"
@@ -309,9 +310,9 @@ static int (*const checks[])(struct check *c, const struct instruction *in) = {
 
 static int check_instruction(struct check *c, const struct instruction *in)
 {
-	if (checks[in->kind](c, in) < 0)
+	if (checks[in->kind](c, in) < 0 || flags_check(in, c->err) < 0)
 		return -1;
-	return flags_check(in, c->err);
+	return words_check(in, c->escape, c->err);
 }
 
 int instruction_check(const struct instruction *in, char escape,

@@ -107,8 +107,8 @@ static int add_marker(struct heredoc_markers *m, struct heredoc_marker *marker,
 	struct heredoc_marker *items;
 
 	unquote(delimiter, end, &name);
-	marker->doc.expand =
-		name.len == len && !memcmp(name.data, delimiter, len);
+	marker->doc.expand = name.data && name.len == len &&
+			     !memcmp(name.data, delimiter, len);
 	items = reallocarray(m->items, m->len + 1, sizeof(*items));
 	if (!items)
 		return error_nomem(err, "reading heredocs");
