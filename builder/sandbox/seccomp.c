@@ -3,16 +3,20 @@
 #include <errno.h>
 #include <linux/seccomp.h>
 #include <seccomp.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "builder/sandbox/caps.h"
 #include "builder/sandbox/seccomp_profile.h"
-#include "store/base/buf.h"
-#include "store/base/io.h"
+#include "builder/sandbox/syscall_filter.h"
+
+/*
+ * libseccomp says which number a name has on which architecture; the program
+ * is made here, since its own compiler takes longer than a whole container.
+ */
 
 /* CLONE_NEW* but for CLONE_NEWTIME, which shares bits with the exit signal. */
 #define NAMESPACE_FLAGS 0x7E020000
@@ -23,45 +27,128 @@
 #define CLONE_FLAGS_ARG 0
 #endif
 
-/* Filters the kernel takes are no longer than BPF_MAXINSNS instructions. */
-#define PROGRAM_MAX (BPF_MAXINSNS * sizeof(struct sock_filter))
+#define DENY  (SECCOMP_RET_ERRNO | EPERM)
+#define LACKS (SECCOMP_RET_ERRNO | ENOSYS)
 
-/* Architectures whose programs run here besides native ones. */
-static const uint32_t compat[] = {
-#if defined(__x86_64__)
-	SCMP_ARCH_X86,
-	SCMP_ARCH_X32,
-#elif defined(__aarch64__)
-	SCMP_ARCH_ARM,
-#elif defined(__s390x__)
-	SCMP_ARCH_S390,
-#elif defined(__mips64)
-	SCMP_ARCH_MIPS,
-	SCMP_ARCH_MIPS64N32,
-#endif
-	0,
+/* Numbers of one ABI, counted from its base; none reaches this many. */
+#define NUMBERS 1024
+
+/*
+ * A way to call the kernel. Those with the same `audit` are told apart by
+ * `base`, which is part of the number, and stand together, in its order.
+ */
+struct abi {
+	uint32_t token; /* libseccomp's name */
+	uint32_t audit; /* AUDIT_ARCH_* */
+	uint32_t base;
+	/* Calls with numbers of their own above the common ones. */
+	int first_own;
+	int last_own;
 };
 
-static int bad_rule(int r, const char *name, struct error *err)
+static const struct abi abis[] = {
+#if defined(__x86_64__)
+	{ SCMP_ARCH_X86_64, SCMP_ARCH_X86_64, 0, 0, 0 },
+	{ SCMP_ARCH_X32, SCMP_ARCH_X86_64, 0x40000000, 512, 547 },
+	{ SCMP_ARCH_X86, SCMP_ARCH_X86, 0, 0, 0 },
+#elif defined(__aarch64__)
+	{ SCMP_ARCH_AARCH64, SCMP_ARCH_AARCH64, 0, 0, 0 },
+	{ SCMP_ARCH_ARM, SCMP_ARCH_ARM, 0, 0, 0 },
+	/* breakpoint, cacheflush, set_tls */
+	{ SCMP_ARCH_ARM, SCMP_ARCH_ARM, 0x000f0000, 0, 0 },
+#elif defined(__s390x__)
+	{ SCMP_ARCH_S390X, SCMP_ARCH_S390X, 0, 0, 0 },
+	{ SCMP_ARCH_S390, SCMP_ARCH_S390, 0, 0, 0 },
+#elif defined(__powerpc64__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+	{ SCMP_ARCH_PPC64LE, SCMP_ARCH_PPC64LE, 0, 0, 0 },
+#elif defined(__riscv) && __riscv_xlen == 64
+	{ SCMP_ARCH_RISCV64, SCMP_ARCH_RISCV64, 0, 0, 0 },
+#else
+#error "add the numbers of this architecture's ABIs"
+#endif
+};
+
+/* What is allowed with certain arguments only. */
+static const struct arg_test any_family_but_two[] = {
+	/* No AF_ALG (38), whose parsers are exposed, and no AF_VSOCK (40). */
+	{ 0, ARG_TEST_LESS, 38, 0 },
+	{ 0, ARG_TEST_EQUAL, 39, 0 },
+	{ 0, ARG_TEST_GREATER, 40, 0 },
+};
+
+static const struct arg_test usual_personalities[] = {
+	{ 0, ARG_TEST_EQUAL, 0, 0 },	      { 0, ARG_TEST_EQUAL, 0x8, 0 },
+	{ 0, ARG_TEST_EQUAL, 0x20000, 0 },    { 0, ARG_TEST_EQUAL, 0x20008, 0 },
+	{ 0, ARG_TEST_EQUAL, 0xffffffff, 0 },
+};
+
+static const struct arg_test no_namespaces[] = {
+	{ CLONE_FLAGS_ARG, ARG_TEST_MASKED_EQUAL, 0, NAMESPACE_FLAGS },
+};
+
+#define WITH(tests)                                                            \
+	{                                                                      \
+		SECCOMP_RET_ALLOW, DENY, tests, ARRAY_LEN(tests)               \
+	}
+
+static const struct {
+	const char *name;
+	struct verdict verdict;
+} conditional[] = {
+	{ "socket", WITH(any_family_but_two) },
+	{ "personality", WITH(usual_personalities) },
+	/* New namespaces need CAP_SYS_ADMIN. */
+	{ "clone", WITH(no_namespaces) },
+	/*
+	 * It has its flags in memory, out of a filter's sight; ENOSYS makes
+	 * libc use clone() instead.
+	 */
+	{ "clone3", { LACKS, LACKS, NULL, 0 } },
+};
+
+static const struct verdict allow = { SECCOMP_RET_ALLOW, 0, NULL, 0 };
+
+/* One ABI's verdicts by number. */
+struct table {
+	const struct abi *abi;
+	struct verdict verdicts[NUMBERS];
+};
+
+static int direct_number(const char *name)
 {
-	return error_sys(err, -r, "cannot filter the system call %s", name);
+	for (size_t i = 0; i < n_seccomp_direct; i++)
+		if (strcmp(seccomp_direct[i].name, name) == 0)
+			return seccomp_direct[i].number;
+	return 0;
 }
 
-/* Two rules for one call are alternatives; the same rule twice is one. */
-static int add_rule(scmp_filter_ctx ctx, uint32_t action, const char *name,
-		    const struct scmp_arg_cmp *arg, struct error *err)
+/* Its number there, counted from the base; -1 when the ABI has none. */
+static int number_of(const struct abi *abi, const char *name)
 {
-	int number = seccomp_syscall_resolve_name(name);
-	int r;
+	int number = seccomp_syscall_resolve_name_arch(abi->token, name);
+	uint32_t counted;
 
-	if (number == __NR_SCMP_ERROR)
-		return 0;
-	r = seccomp_rule_add_array(ctx, action, number, arg ? 1 : 0, arg);
-	return r == 0 || r == -EEXIST ? 0 : bad_rule(r, name, err);
+	/* Negative ones stand for what an architecture does otherwise. */
+	if (number < 0) {
+		number = direct_number(name);
+		if (number == 0)
+			return -1;
+	}
+	if (((uint32_t)number & abi->base) != abi->base)
+		return -1;
+	counted = (uint32_t)number - abi->base;
+	return counted < NUMBERS ? (int)counted : -1;
 }
 
-static int allow_names(scmp_filter_ctx ctx, const char *names,
-		       struct error *err)
+static void set(struct table *t, const char *name, const struct verdict *v)
+{
+	int number = number_of(t->abi, name);
+
+	if (number >= 0)
+		t->verdicts[number] = *v;
+}
+
+static void allow_names(struct table *t, const char *names)
 {
 	while (*names) {
 		size_t len = strcspn(names, " ");
@@ -70,164 +157,112 @@ static int allow_names(scmp_filter_ctx ctx, const char *names,
 		if (len && len < sizeof(name)) {
 			memcpy(name, names, len);
 			name[len] = '\0';
-			if (add_rule(ctx, SCMP_ACT_ALLOW, name, NULL, err) < 0)
-				return -1;
+			set(t, name, &allow);
 		}
 		names += len;
 		names += strspn(names, " ");
 	}
-	return 0;
 }
 
-/* What is allowed with certain arguments only. */
-static int allow_conditional(scmp_filter_ctx ctx, struct error *err)
+/* Calls that libseccomp may be too old to have a name for. */
+static void allow_numbered(struct table *t, uint64_t caps)
 {
-	/* No AF_ALG (38), whose parsers are exposed, and no AF_VSOCK (40). */
-	static const struct {
-		const char *name;
-		struct scmp_arg_cmp arg;
-	} rules[] = {
-		{ "socket", { 0, SCMP_CMP_LT, 38, 0 } },
-		{ "socket", { 0, SCMP_CMP_EQ, 39, 0 } },
-		{ "socket", { 0, SCMP_CMP_GT, 40, 0 } },
-		{ "personality", { 0, SCMP_CMP_EQ, 0, 0 } },
-		{ "personality", { 0, SCMP_CMP_EQ, 0x8, 0 } },
-		{ "personality", { 0, SCMP_CMP_EQ, 0x20000, 0 } },
-		{ "personality", { 0, SCMP_CMP_EQ, 0x20008, 0 } },
-		{ "personality", { 0, SCMP_CMP_EQ, 0xffffffff, 0 } },
-	};
-
-	for (size_t i = 0; i < ARRAY_LEN(rules); i++)
-		if (add_rule(ctx, SCMP_ACT_ALLOW, rules[i].name, &rules[i].arg,
-			     err) < 0)
-			return -1;
-	return 0;
-}
-
-/*
- * New namespaces need CAP_SYS_ADMIN. clone3() has its flags in memory, out of
- * a filter's sight; ENOSYS makes libc use clone() instead.
- */
-static int restrict_clone(scmp_filter_ctx ctx, struct error *err)
-{
-	static const struct scmp_arg_cmp no_namespaces = { CLONE_FLAGS_ARG,
-							   SCMP_CMP_MASKED_EQ,
-							   NAMESPACE_FLAGS, 0 };
-
-	if (add_rule(ctx, SCMP_ACT_ALLOW, "clone", &no_namespaces, err) < 0)
-		return -1;
-	return add_rule(ctx, SCMP_ACT_ERRNO(ENOSYS), "clone3", NULL, err);
-}
-
-static int add_rules(scmp_filter_ctx ctx, uint64_t caps, struct error *err)
-{
-	int r;
-
-	for (size_t i = 0; compat[i]; i++) {
-		r = seccomp_arch_add(ctx, compat[i]);
-		if (r < 0 && r != -EEXIST)
-			return error_sys(err, -r,
-					 "cannot filter for a second "
-					 "architecture");
-	}
-	if (allow_names(ctx, seccomp_allowed, err) < 0 ||
-	    allow_conditional(ctx, err) < 0)
-		return -1;
-	if (!(caps & CAPS_BIT(CAP_SYS_ADMIN)) && restrict_clone(ctx, err) < 0)
-		return -1;
-	for (size_t i = 0; i < n_seccomp_cap_rules; i++)
-		if (caps & CAPS_BIT(seccomp_cap_rules[i].cap) &&
-		    allow_names(ctx, seccomp_cap_rules[i].names, err) < 0)
-			return -1;
-	/* A tree over the numbers instead of a list; old ones cannot. */
-	seccomp_attr_set(ctx, SCMP_FLTATR_CTL_OPTIMIZE, 2);
-	return 0;
-}
-
-static void put(struct buf *code, uint16_t op, uint32_t k, uint8_t yes,
-		uint8_t no)
-{
-	const struct sock_filter insn = {
-		.code = op, .jt = yes, .jf = no, .k = k
-	};
-
-	buf_append(code, &insn, sizeof(insn));
-}
-
-/*
- * Before libseccomp's program: calls it has no name for, by number, and
- * ENOSYS for calls younger than the profile, so that a libc of tomorrow falls
- * back as it would on an old kernel (EPERM would be final). Numbers from 424
- * on are the same on all architectures but MIPS, which adds an offset.
- */
-static void put_prologue(struct buf *code, uint64_t caps)
-{
-#if !defined(__mips__)
-	put(code, BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr),
-	    0, 0);
-#if defined(__x86_64__)
-	/* x32 calls differ by this bit. */
-	put(code, BPF_ALU | BPF_AND | BPF_K, ~0x40000000U, 0, 0);
-#endif
-	put(code, BPF_JMP | BPF_JGT | BPF_K, SECCOMP_LAST_KNOWN, 0, 1);
-	put(code, BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOSYS, 0, 0);
 	for (size_t i = 0; i < n_seccomp_numbered; i++) {
 		const struct seccomp_numbered *n = &seccomp_numbered[i];
 
-		if (n->cap >= 0 && !(caps & CAPS_BIT(n->cap)))
-			continue;
-		if (seccomp_syscall_resolve_name(n->name) != __NR_SCMP_ERROR)
-			continue;
-		put(code, BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)n->number, 0, 1);
-		put(code, BPF_RET | BPF_K, SECCOMP_RET_ALLOW, 0, 0);
+		if (n->cap < 0 || caps & CAPS_BIT(n->cap))
+			t->verdicts[n->number] = allow;
 	}
-#else
-	(void)code;
-	(void)caps;
-#endif
 }
 
-/* libseccomp 2.5 writes programs to descriptors only. */
-static int export_program(scmp_filter_ctx ctx, struct buf *code,
-			  struct error *err)
+/*
+ * Calls younger than the profile do not exist, so that a libc of tomorrow
+ * falls back as it would on an old kernel; EPERM would be final.
+ */
+static void start_table(struct table *t)
 {
-	autoclose int fd = memfd_create("seccomp", MFD_CLOEXEC);
-	int r;
+	const struct abi *abi = t->abi;
 
-	if (fd < 0)
-		return error_sys(err, errno, "cannot hold a seccomp filter");
-	r = seccomp_export_bpf(ctx, fd);
-	if (r < 0)
-		return error_sys(err, -r, "cannot compile the seccomp filter");
-	if (lseek(fd, 0, SEEK_SET) < 0)
-		return error_sys(err, errno, "cannot read the seccomp filter");
-	return io_read_all(fd, PROGRAM_MAX, "the seccomp filter", code, err);
+	for (int i = 0; i < NUMBERS; i++) {
+		bool is_known = i <= SECCOMP_LAST_KNOWN ||
+				(i >= abi->first_own && i <= abi->last_own);
+		uint32_t action = is_known ? DENY : LACKS;
+
+		t->verdicts[i] = (struct verdict){ action, action, NULL, 0 };
+	}
 }
 
-static void release_filter(scmp_filter_ctx *ctx)
+/* The order matters: a capability allows what was conditional before. */
+static void fill_table(struct table *t, uint64_t caps)
 {
-	if (*ctx)
-		seccomp_release(*ctx);
+	start_table(t);
+	allow_names(t, seccomp_allowed);
+	for (size_t i = 0; i < ARRAY_LEN(conditional); i++)
+		set(t, conditional[i].name, &conditional[i].verdict);
+	allow_numbered(t, caps);
+	for (size_t i = 0; i < n_seccomp_cap_rules; i++)
+		if (caps & CAPS_BIT(seccomp_cap_rules[i].cap))
+			allow_names(t, seccomp_cap_rules[i].names);
+}
+
+static bool is_same(const struct verdict *a, const struct verdict *b)
+{
+	return a->action == b->action && a->tests == b->tests;
+}
+
+/* Append the table's ranges; what follows its last number is the last one. */
+static void append_ranges(struct buf *ranges, const struct table *t)
+{
+	for (uint32_t i = 0; i < NUMBERS; i++) {
+		const struct syscall_range range = {
+			.first = t->abi->base + i,
+			.verdict = t->verdicts[i],
+		};
+
+		if (i == 0 || !is_same(&t->verdicts[i - 1], &t->verdicts[i]))
+			buf_append(ranges, &range, sizeof(range));
+	}
+}
+
+static void compile(struct table *t, uint64_t caps, struct buf *code)
+{
+	AUTO(buf_release) struct buf ranges = BUF_INIT;
+
+	syscall_filter_begin(code);
+	for (size_t i = 0; i < ARRAY_LEN(abis); i++) {
+		bool is_last = i + 1 == ARRAY_LEN(abis) ||
+			       abis[i + 1].audit != abis[i].audit;
+
+		t->abi = &abis[i];
+		fill_table(t, caps);
+		append_ranges(&ranges, t);
+		code->failed |= ranges.failed;
+		if (!is_last || ranges.failed)
+			continue;
+		syscall_filter_add_arch(
+			code, abis[i].audit,
+			(const struct syscall_range *)ranges.data,
+			ranges.len / sizeof(struct syscall_range));
+		buf_clear(&ranges);
+	}
+	syscall_filter_end(code, SECCOMP_RET_KILL_PROCESS);
 }
 
 int seccomp_compile(uint64_t caps, struct seccomp_program *ret,
 		    struct error *err)
 {
-	__attribute__((cleanup(release_filter))) scmp_filter_ctx ctx =
-		seccomp_init(SCMP_ACT_ERRNO(EPERM));
 	AUTO(buf_release) struct buf code = BUF_INIT;
+	autofree struct table *t = malloc(sizeof(*t));
 
-	if (!ctx)
+	if (!t)
 		return error_nomem(err, "a seccomp filter");
-	put_prologue(&code, caps);
-	if (add_rules(ctx, caps, err) < 0 ||
-	    export_program(ctx, &code, err) < 0 ||
-	    buf_check(&code, "a seccomp filter", err) < 0)
+	compile(t, caps, &code);
+	if (buf_check(&code, "a seccomp filter", err) < 0)
 		return -1;
-	if (code.len > PROGRAM_MAX)
+	ret->n = code.len / sizeof(struct sock_filter);
+	if (ret->n > BPF_MAXINSNS)
 		return error_set(err, ERROR_SYSTEM,
 				 "the seccomp filter is too long");
-	ret->n = code.len / sizeof(struct sock_filter);
 	ret->code = (struct sock_filter *)buf_steal(&code);
 	return ret->code ? 0 : error_nomem(err, "a seccomp filter");
 }

@@ -1,6 +1,6 @@
 /*
  * The filter of system calls that containers get: docker's default profile,
- * compiled by libseccomp once and loaded into each container as bytes.
+ * compiled once and loaded into each container as bytes.
  */
 #ifndef BUILDER_SANDBOX_SECCOMP_H
 #define BUILDER_SANDBOX_SECCOMP_H

@@ -134,3 +134,61 @@ const struct seccomp_numbered seccomp_numbered[] = {
 	{ "removexattrat", SECCOMP_LAST_KNOWN, -1 },
 };
 const size_t n_seccomp_numbered = ARRAY_LEN(seccomp_numbered);
+
+/* On x86 (32 bits), s390 and POWER; others have no need. */
+#if defined(__x86_64__) || defined(__i386__)
+#define DIRECT(name, x86, s390, power)                                         \
+	{                                                                      \
+		name, x86                                                      \
+	}
+#elif defined(__s390__)
+#define DIRECT(name, x86, s390, power)                                         \
+	{                                                                      \
+		name, s390                                                     \
+	}
+#elif defined(__powerpc64__)
+#define DIRECT(name, x86, s390, power)                                         \
+	{                                                                      \
+		name, power                                                    \
+	}
+#else
+#define DIRECT(name, x86, s390, power)                                         \
+	{                                                                      \
+		name, 0                                                        \
+	}
+#endif
+
+const struct seccomp_direct seccomp_direct[] = {
+	DIRECT("socket", 359, 359, 326),
+	DIRECT("socketpair", 360, 360, 333),
+	DIRECT("bind", 361, 361, 327),
+	DIRECT("connect", 362, 362, 328),
+	DIRECT("listen", 363, 363, 329),
+	DIRECT("accept", 0, 0, 330),
+	DIRECT("accept4", 364, 364, 344),
+	DIRECT("getsockopt", 365, 365, 340),
+	DIRECT("setsockopt", 366, 366, 339),
+	DIRECT("getsockname", 367, 367, 331),
+	DIRECT("getpeername", 368, 368, 332),
+	DIRECT("send", 0, 0, 334),
+	DIRECT("sendto", 369, 369, 335),
+	DIRECT("sendmsg", 370, 370, 341),
+	DIRECT("sendmmsg", 345, 358, 349),
+	DIRECT("recv", 0, 0, 336),
+	DIRECT("recvfrom", 371, 371, 337),
+	DIRECT("recvmsg", 372, 372, 342),
+	DIRECT("recvmmsg", 337, 357, 343),
+	DIRECT("shutdown", 373, 373, 338),
+	DIRECT("semtimedop", 0, 392, 392),
+	DIRECT("semget", 393, 393, 393),
+	DIRECT("semctl", 394, 394, 394),
+	DIRECT("shmget", 395, 395, 395),
+	DIRECT("shmctl", 396, 396, 396),
+	DIRECT("shmat", 397, 397, 397),
+	DIRECT("shmdt", 398, 398, 398),
+	DIRECT("msgget", 399, 399, 399),
+	DIRECT("msgsnd", 400, 400, 400),
+	DIRECT("msgrcv", 401, 401, 401),
+	DIRECT("msgctl", 402, 402, 402),
+};
+const size_t n_seccomp_direct = ARRAY_LEN(seccomp_direct);

@@ -30,6 +30,20 @@ struct seccomp_numbered {
 extern const struct seccomp_numbered seccomp_numbered[];
 extern const size_t n_seccomp_numbered;
 
+/*
+ * Sockets and System V IPC on architectures that first had one call for all
+ * of them (socketcall, ipc). libseccomp gives those names no numbers, as it
+ * does not for calls that an architecture lacks; these are the direct ones. 0
+ * where there is none.
+ */
+struct seccomp_direct {
+	const char *name;
+	int number;
+};
+
+extern const struct seccomp_direct seccomp_direct[];
+extern const size_t n_seccomp_direct;
+
 /* Above this number nothing is in the profile: those get ENOSYS. */
 #define SECCOMP_LAST_KNOWN 466
 
