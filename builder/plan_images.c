@@ -25,6 +25,10 @@ static char *familiar_name(const char *name, bool *is_reference,
 	size_t len;
 
 	*is_reference = reference_parse(name, &ref, &reason) == 0;
+	if (reason.kind == ERROR_NOMEM) {
+		error_nomem(err, WHAT);
+		return NULL;
+	}
 	text = *is_reference ? reference_familiar(&ref, err) : strdup(name);
 	if (!text) {
 		error_nomem(err, WHAT);
