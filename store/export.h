@@ -35,7 +35,10 @@ int export_oci(struct batch *b, const struct export_image *images, size_t n,
 	       const json_t *annotations, const struct export_target *to,
 	       struct descriptor *manifest, struct error *err);
 
-/* `type=tar` and `type=local`: the files of the final root. */
+/*
+ * `type=tar` and `type=local`: the files of the final root. In a directory
+ * they belong to the caller, come over what is there, and leave out devices.
+ */
 int export_tree(struct batch *b, struct image *image, const int64_t *clamp,
 		const struct export_target *to, struct error *err);
 

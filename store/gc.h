@@ -1,0 +1,36 @@
+/*
+ * Freeing space: what no name and no remembered step leads to is removed.
+ * Works on a full disk, and beside running builds as far as it can: it needs
+ * a moment in which no batch is open.
+ */
+#ifndef STORE_GC_H
+#define STORE_GC_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "store/store.h"
+
+struct gc_options {
+	bool drop_steps;  /* forget results of steps and file digests */
+	bool drop_mounts; /* remove contents of cache mounts not in use */
+	/*
+	 * With these two: only what nobody used for that many seconds; 0
+	 * means all.
+	 */
+	int64_t unused_for;
+	bool wait; /* for running builds to end, else ERROR_REFUSED */
+};
+
+struct gc_report {
+	uint64_t freed_bytes; /* on disk */
+	uint64_t n_removed;   /* layers, trees, blobs, mounts */
+	uint64_t n_steps;     /* remembered steps that were forgotten */
+};
+
+/* `ret` may be NULL. Interrupted at any point it leaves a sound store. */
+int gc_run(struct store *s, const struct gc_options *options,
+	   const struct cancel *cancel, struct gc_report *ret,
+	   struct error *err);
+
+#endif

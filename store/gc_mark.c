@@ -1,0 +1,301 @@
+/*
+ * Roots are names (each leads to a config and perhaps a manifest) and cache
+ * records (each leads to a layer). From there: a config to its layers, a layer
+ * to its tree and blobs, a tree to the layer it is known as.
+ *
+ * A record that is damaged leads nowhere; but when one cannot be read for
+ * another reason, nothing may be taken for garbage.
+ */
+#include "store/gc_mark.h"
+
+#include <fcntl.h>
+#include <string.h>
+
+#include "store/base/io.h"
+#include "store/base/json.h"
+#include "store/base/map.h"
+#include "store/blob.h"
+#include "store/image_config.h"
+#include "store/manifest.h"
+#include "store/names.h"
+
+#define RECORD_MAX ((size_t)16 << 20)
+
+struct gc_marks {
+	struct store *store;
+	struct map *sets[GC_KINDS];
+};
+
+void gc_marks_free(struct gc_marks *m)
+{
+	size_t i;
+
+	if (!m)
+		return;
+	for (i = 0; i < GC_KINDS; i++)
+		map_free(m->sets[i]);
+	free(m);
+}
+
+bool gc_is_marked(const struct gc_marks *m, enum gc_kind kind, const char *name)
+{
+	return map_get(m->sets[kind], name, strlen(name)) != NULL;
+}
+
+/* 1 when newly marked, 0 when marked before. */
+static int mark(struct gc_marks *m, enum gc_kind kind, const char *name,
+		struct error *err)
+{
+	if (gc_is_marked(m, kind, name))
+		return 0;
+	if (map_put(m->sets[kind], name, strlen(name), m) < 0)
+		return error_nomem(err, "collecting garbage");
+	return 1;
+}
+
+/* Is this a fault of the record, which then leads nowhere? Else -1 counts. */
+static bool is_damage(const struct error *err)
+{
+	return err->kind == ERROR_NOT_FOUND || err->kind == ERROR_INTEGRITY ||
+	       err->kind == ERROR_REFUSED;
+}
+
+/* A JSON record: 1, 0 when absent or damaged, -1. */
+static int read_record(int dirfd, const char *path, json_t **ret,
+		       struct error *err)
+{
+	AUTO(buf_release) struct buf text = BUF_INIT;
+	struct error problem = ERROR_INIT;
+
+	if (io_read_file(dirfd, path, RECORD_MAX, &text, &problem) == 0)
+		*ret = json_parse(text.data, text.len, path, &problem);
+	if (*ret)
+		return 1;
+	if (is_damage(&problem))
+		return 0;
+	*err = problem;
+	return -1;
+}
+
+static int mark_snapshot(struct gc_marks *m, const char *id, struct error *err);
+static int mark_layer(struct gc_marks *m, const struct digest *diff_id,
+		      struct error *err);
+
+/* One file in a layer's folder. */
+static int mark_form(struct gc_marks *m, int dirfd, const char *form,
+		     struct error *err)
+{
+	AUTO(json_decref) json_t *record = NULL;
+	struct error ignored;
+	struct digest digest;
+	const char *text;
+	int found;
+
+	if (strncmp(form, "blob.", 5) && strcmp(form, "tree"))
+		return 0;
+	found = read_record(dirfd, form, &record, err);
+	if (found <= 0)
+		return found;
+	text = json_get_string(record, "snapshot");
+	if (text)
+		return mark_snapshot(m, text, err);
+	text = json_get_string(record, "digest");
+	if (!text || digest_parse(text, &digest, &ignored) < 0)
+		return 0;
+	return mark(m, GC_BLOB, digest_hex(&digest), err) < 0 ? -1 : 0;
+}
+
+static int mark_layer(struct gc_marks *m, const struct digest *diff_id,
+		      struct error *err)
+{
+	char path[sizeof("layers/sha256/") + DIGEST_HEX_LEN];
+	autodir DIR *dir = NULL;
+	struct dirent *e;
+	int fd, fresh = mark(m, GC_LAYER, digest_hex(diff_id), err);
+
+	if (fresh <= 0)
+		return fresh;
+	snprintf(path, sizeof(path), "layers/sha256/%s", digest_hex(diff_id));
+	fd = openat(store_fd(m->store), path,
+		    O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0)
+		return errno == ENOENT ? 0
+				       : error_sys(err, errno,
+						   "cannot read '%s'", path);
+	dir = fdopendir(fd);
+	if (!dir) {
+		close(fd);
+		return error_nomem(err, "collecting garbage");
+	}
+	while ((e = readdir(dir)))
+		if (e->d_name[0] != '.' && mark_form(m, fd, e->d_name, err) < 0)
+			return -1;
+	return 0;
+}
+
+/* A tree and, once its diffID is known, the layer of that diffID. */
+static int mark_snapshot(struct gc_marks *m, const char *id, struct error *err)
+{
+	AUTO(json_decref) json_t *record = NULL;
+	autofree char *path = NULL;
+	struct error ignored;
+	struct digest diff_id;
+	const char *text;
+	int fresh, found;
+
+	if (strchr(id, '/'))
+		return 0;
+	fresh = mark(m, GC_SNAPSHOT, id, err);
+	if (fresh <= 0)
+		return fresh;
+	if (asprintf(&path, "snapshots/%s/diffid", id) < 0) {
+		path = NULL;
+		return error_nomem(err, "collecting garbage");
+	}
+	found = read_record(store_fd(m->store), path, &record, err);
+	if (found <= 0)
+		return found;
+	text = json_get_string(record, "diffID");
+	if (!text || digest_parse(text, &diff_id, &ignored) < 0)
+		return 0;
+	return mark_layer(m, &diff_id, err);
+}
+
+/* A blob's bytes: 1, 0 when absent or damaged, -1. */
+static int read_blob(struct gc_marks *m, const struct digest *digest,
+		     size_t max, struct buf *text, struct error *err)
+{
+	struct error problem = ERROR_INIT;
+
+	if (blob_read(m->store, NULL, digest, max, text, &problem) == 0)
+		return 1;
+	if (is_damage(&problem))
+		return 0;
+	*err = problem;
+	return -1;
+}
+
+static int mark_image(struct gc_marks *m, const struct digest *id,
+		      struct error *err)
+{
+	AUTO(buf_release) struct buf text = BUF_INIT;
+	AUTO(json_decref) json_t *config = NULL;
+	struct error ignored;
+	struct digest diff_id;
+	size_t i;
+	int found = mark(m, GC_BLOB, digest_hex(id), err);
+
+	if (found > 0)
+		found = read_blob(m, id, CONFIG_MAX, &text, err);
+	if (found <= 0)
+		return found;
+	if (image_config_parse(text.data, text.len, &config, &ignored) < 0)
+		return 0;
+	for (i = 0; i < image_config_n_layers(config); i++)
+		if (image_config_diff_id(config, i, &diff_id, err) < 0 ||
+		    mark_layer(m, &diff_id, err) < 0)
+			return -1;
+	return 0;
+}
+
+/* The blobs of a manifest, which keep their place when they are here. */
+static int mark_manifest(struct gc_marks *m, const struct digest *digest,
+			 struct error *err)
+{
+	AUTO(buf_release) struct buf text = BUF_INIT;
+	AUTO(manifest_free) struct manifest *doc = NULL;
+	struct error ignored;
+	size_t i;
+	int found = mark(m, GC_BLOB, digest_hex(digest), err);
+
+	if (found > 0)
+		found = read_blob(m, digest, MANIFEST_MAX, &text, err);
+	if (found <= 0)
+		return found;
+	if (manifest_parse(text.data, text.len, NULL, &doc, &ignored) < 0)
+		return 0;
+	for (i = 0; !doc->is_index && i < doc->n_items; i++)
+		if (mark(m, GC_BLOB, digest_hex(&doc->items[i].digest), err) <
+		    0)
+			return -1;
+	return doc->is_index ? 0 : mark_image(m, &doc->config.digest, err);
+}
+
+static int mark_names(struct gc_marks *m, struct error *err)
+{
+	struct name_record *names = NULL;
+	size_t n = 0, i;
+	int ret = names_list(m->store, &names, &n, err);
+
+	for (i = 0; i < n; i++) {
+		if (ret == 0)
+			ret = mark_image(m, &names[i].image, err);
+		if (ret == 0 && digest_is_set(&names[i].manifest))
+			ret = mark_manifest(m, &names[i].manifest, err);
+		name_record_release(&names[i]);
+	}
+	free(names);
+	return ret;
+}
+
+/* A cache record names its layer: a diffID, or "snapshot:" and an id. */
+static int mark_step(struct gc_marks *m, int dirfd, const char *file,
+		     struct error *err)
+{
+	static const char snapshot[] = "snapshot:";
+	AUTO(json_decref) json_t *record = NULL;
+	struct error ignored;
+	struct digest diff_id;
+	const char *layer;
+	int found = read_record(dirfd, file, &record, err);
+
+	if (found <= 0)
+		return found;
+	layer = json_get_string(record, "layer");
+	if (!layer)
+		return 0;
+	if (!strncmp(layer, snapshot, strlen(snapshot)))
+		return mark_snapshot(m, layer + strlen(snapshot), err);
+	if (digest_parse(layer, &diff_id, &ignored) < 0)
+		return 0;
+	return mark_layer(m, &diff_id, err);
+}
+
+static int mark_steps(struct gc_marks *m, struct error *err)
+{
+	autodir DIR *dir = NULL;
+	struct dirent *e;
+	int fd = openat(store_fd(m->store), "cache",
+			O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd < 0)
+		return error_sys(err, errno, "cannot read the cache");
+	dir = fdopendir(fd);
+	if (!dir) {
+		close(fd);
+		return error_nomem(err, "collecting garbage");
+	}
+	while ((e = readdir(dir)))
+		if (e->d_name[0] != '.' && mark_step(m, fd, e->d_name, err) < 0)
+			return -1;
+	return 0;
+}
+
+int gc_mark(struct store *s, struct gc_marks **ret, struct error *err)
+{
+	AUTO(gc_marks_free) struct gc_marks *m = calloc(1, sizeof(*m));
+	size_t i;
+
+	if (!m)
+		return error_nomem(err, "collecting garbage");
+	m->store = s;
+	for (i = 0; i < GC_KINDS; i++) {
+		m->sets[i] = map_new(NULL);
+		if (!m->sets[i])
+			return error_nomem(err, "collecting garbage");
+	}
+	if (mark_names(m, err) < 0 || mark_steps(m, err) < 0)
+		return -1;
+	*ret = steal_pointer(&m);
+	return 0;
+}

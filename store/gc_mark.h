@@ -1,0 +1,24 @@
+/* Which objects of a store are reachable. Private to gc.c. */
+#ifndef STORE_GC_MARK_H
+#define STORE_GC_MARK_H
+
+#include <stdbool.h>
+
+#include "store/store.h"
+
+/* What can be marked; each by the name of its file or folder. */
+enum gc_kind { GC_LAYER, GC_SNAPSHOT, GC_BLOB };
+
+#define GC_KINDS 3
+
+struct gc_marks;
+
+/* Mark all that names and remembered steps lead to. */
+int gc_mark(struct store *s, struct gc_marks **ret, struct error *err);
+void gc_marks_free(struct gc_marks *m);
+DEFINE_CLEANUP(struct gc_marks *, gc_marks_free);
+
+bool gc_is_marked(const struct gc_marks *m, enum gc_kind kind,
+		  const char *name);
+
+#endif
