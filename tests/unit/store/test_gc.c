@@ -1,0 +1,216 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "store/cache_mount.h"
+#include "store/gc.h"
+#include "store/names.h"
+#include "store/step_cache.h"
+#include "tests/unit/store/sample.h"
+
+/* The sample image, published; named unless `name` is NULL. */
+static struct digest keep_image(struct place *p, const char *name)
+{
+	struct image *img = sample_image(p);
+	struct error err = ERROR_INIT;
+	struct digest id = img->id;
+	const char *tree;
+
+	/* All forms: trees as well as tars and blobs. */
+	expect_ok(layer_tree(img->layers[0], &tree, &err), &err);
+	if (name)
+		expect_ok(name_set(p->batch, name, &id, NULL, &err), &err);
+	image_free(img);
+	place_restart(p);
+	return id;
+}
+
+static struct gc_report collect(struct place *p,
+				const struct gc_options *options)
+{
+	struct gc_report report = { 0 };
+	struct error err = ERROR_INIT;
+
+	/* No batch may be open. */
+	batch_free(p->batch);
+	p->batch = NULL;
+	expect_ok(gc_run(p->store, options, NULL, &report, &err), &err);
+	expect_ok(batch_new(p->store, &p->batch, &err), &err);
+	return report;
+}
+
+static unsigned objects(struct place *p)
+{
+	int fd = p->scratch->fd;
+
+	return count_entries(fd, "blobs/sha256") +
+	       count_entries(fd, "layers/sha256") +
+	       count_entries(fd, "snapshots");
+}
+
+static void what_a_name_leads_to_stays(void **state)
+{
+	struct place *p = *state;
+	AUTO(image_free) struct image *img = NULL;
+	const struct gc_options options = { .drop_steps = true };
+	struct digest id = keep_image(p, "a");
+	unsigned before = objects(p);
+	struct error err = ERROR_INIT;
+	struct gc_report report = collect(p, &options);
+
+	assert_int_equal(report.n_removed, 0);
+	assert_int_equal(objects(p), before);
+	expect_ok(image_open(p->batch, &id, &img, &err), &err);
+	image_free(img);
+	img = NULL;
+}
+
+static void what_nothing_leads_to_goes(void **state)
+{
+	struct place *p = *state;
+	const struct gc_options options = { 0 };
+	struct error err = ERROR_INIT;
+	struct gc_report report;
+
+	keep_image(p, "a");
+	assert_true(objects(p) > 0);
+	expect_ok(name_remove(p->store, "a", &err), &err);
+	report = collect(p, &options);
+	assert_int_equal(objects(p), 0);
+	assert_true(report.n_removed >= 4);
+	assert_true(report.freed_bytes > 0);
+	/* The batch's own folder is all there is. */
+	assert_int_equal(count_entries(p->scratch->fd, "tmp"), 1);
+}
+
+static void layers_shared_with_a_named_image_stay(void **state)
+{
+	static const struct sample_file file = { "f", "contents" };
+	struct place *p = *state;
+	const struct gc_options options = { 0 };
+	struct error err = ERROR_INIT;
+	struct digest id = keep_image(p, "a");
+	AUTO(image_free) struct image *img = NULL;
+	AUTO(layer_unref) struct layer *more = NULL;
+
+	expect_ok(image_open(p->batch, &id, &img, &err), &err);
+	more = sample_layer(p, &file, 1);
+	expect_ok(image_add_layer(img, more, &err), &err);
+	expect_ok(image_save(p->batch, img, &err), &err);
+	expect_ok(name_set(p->batch, "b", &img->id, NULL, &err), &err);
+	layer_unref(more);
+	image_free(img);
+	img = NULL;
+	more = NULL;
+	place_restart(p);
+	assert_int_equal(count_entries(p->scratch->fd, "layers/sha256"), 3);
+	expect_ok(name_remove(p->store, "b", &err), &err);
+	collect(p, &options);
+	assert_int_equal(count_entries(p->scratch->fd, "layers/sha256"), 2);
+	expect_ok(image_open(p->batch, &id, &img, &err), &err);
+	image_free(img);
+	img = NULL;
+}
+
+static void remembered_steps_keep_their_layers_until_dropped(void **state)
+{
+	static const struct sample_file file = { "f", "contents" };
+	struct place *p = *state;
+	struct gc_options options = { 0 };
+	struct step_record record = { .layer = sample_layer(p, &file, 1) };
+	struct error err = ERROR_INIT;
+	struct gc_report report;
+	struct digest key;
+
+	digest_bytes("key", 3, &key);
+	expect_ok(step_cache_put(p->batch, &key, &record, &err), &err);
+	layer_unref(record.layer);
+	place_restart(p);
+	collect(p, &options);
+	assert_int_equal(objects(p), 1);
+	options.drop_steps = true;
+	options.unused_for = 3600;
+	collect(p, &options);
+	assert_int_equal(objects(p), 1);
+	options.unused_for = 0;
+	report = collect(p, &options);
+	assert_int_equal(report.n_steps, 1);
+	assert_int_equal(objects(p), 0);
+}
+
+static void a_build_under_way_is_not_disturbed(void **state)
+{
+	struct place *p = *state;
+	const struct gc_options options = { 0 };
+	struct error err = ERROR_INIT;
+
+	assert_int_equal(gc_run(p->store, &options, NULL, NULL, &err), -1);
+	assert_int_equal(err.kind, ERROR_REFUSED);
+}
+
+static void cache_mounts_in_use_stay(void **state)
+{
+	struct place *p = *state;
+	const struct gc_options options = { .drop_mounts = true };
+	struct cache_mount *used = NULL, *idle = NULL;
+	struct error err = ERROR_INIT;
+
+	expect_ok(cache_mount_open(p->store, "used", CACHE_SHARED, 0755,
+				   (uid_t)-1, (gid_t)-1, NULL, &used, &err),
+		  &err);
+	expect_ok(cache_mount_open(p->store, "idle", CACHE_SHARED, 0755,
+				   (uid_t)-1, (gid_t)-1, NULL, &idle, &err),
+		  &err);
+	cache_mount_free(idle);
+	collect(p, &options);
+	assert_int_equal(count_entries(p->scratch->fd, "mounts"), 1);
+	assert_int_equal(access(cache_mount_path(used), F_OK), 0);
+	cache_mount_free(used);
+	collect(p, &options);
+	assert_int_equal(count_entries(p->scratch->fd, "mounts"), 0);
+}
+
+static void damaged_records_are_no_obstacle(void **state)
+{
+	struct place *p = *state;
+	const struct gc_options options = { 0 };
+	struct digest id = keep_image(p, "a");
+	AUTO(image_free) struct image *img = NULL;
+	struct error err = ERROR_INIT;
+
+	make_file(p->scratch->fd, "cache/bad", "{");
+	make_file(p->scratch->fd, "cache/worse",
+		  "{\"layer\":\"snapshot:../../etc\"}");
+	make_file(p->scratch->fd, "names/bad", "\x01");
+	make_dir(p->scratch->fd, "layers/sha256/rubbish");
+	collect(p, &options);
+	assert_int_equal(count_entries(p->scratch->fd, "layers/sha256"), 2);
+	expect_ok(image_open(p->batch, &id, &img, &err), &err);
+	image_free(img);
+	img = NULL;
+}
+
+#define TEST(name)                                                             \
+	cmocka_unit_test_setup_teardown(name, place_setup, place_teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(what_a_name_leads_to_stays),
+		TEST(what_nothing_leads_to_goes),
+		TEST(layers_shared_with_a_named_image_stay),
+		TEST(remembered_steps_keep_their_layers_until_dropped),
+		TEST(a_build_under_way_is_not_disturbed),
+		TEST(cache_mounts_in_use_stay),
+		TEST(damaged_records_are_no_obstacle),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
