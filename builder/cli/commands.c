@@ -11,6 +11,7 @@ static const struct command commands[] = {
 	{ "debug", cmd_debug, NULL },
 	{ "history", cmd_history, "show how an image was made" },
 	{ "images", cmd_images, "list local images" },
+	{ "info", cmd_info, "show what works on this machine, and why not" },
 	{ "inspect", cmd_inspect, "print an image's config" },
 	{ "load", cmd_load, "read images from an archive" },
 	{ "parse", cmd_parse, "check a Dockerfile and print its syntax tree" },
