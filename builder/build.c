@@ -119,6 +119,7 @@ static int make_plan(struct build *b, struct error *err)
 	if (po->build_args.failed || po->labels.failed || po->proxies.failed ||
 	    po->no_cache_stages.failed)
 		return error_nomem(err, "planning the build");
+	po->platform_given = options->platform;
 	if (options->platform &&
 	    platform_parse(options->platform, &po->platform, err) < 0)
 		return -1;

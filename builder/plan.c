@@ -124,6 +124,15 @@ static void planner_release(struct planner *pl)
 }
 DEFINE_RELEASE(struct planner, planner_release);
 
+int check_syntax(const struct planner *pl, const struct instruction *in,
+		 struct error *err)
+{
+	if (instruction_check(in, pl->df->escape, err) == 0)
+		return 0;
+	return error_wrap(err, "dockerfile parse error on line %d",
+			  in->first_line);
+}
+
 static int evaluate_stages(struct planner *pl, struct error *err)
 {
 	size_t i;

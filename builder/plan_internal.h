@@ -83,6 +83,12 @@ struct planner {
 	bool other_sources; /* something reads more than context and stages */
 };
 
+/* plan.c */
+
+/* Is the instruction good in itself? Told as an error of the file's syntax. */
+int check_syntax(const struct planner *pl, const struct instruction *in,
+		 struct error *err);
+
 /* plan_scope.c */
 
 /* The value of a --build-arg, or NULL; the last one given counts. */

@@ -136,7 +136,7 @@ static int declare_globals(struct planner *pl, const struct instruction *in,
 {
 	size_t i;
 
-	if (instruction_check(in, pl->df->escape, err) < 0)
+	if (check_syntax(pl, in, err) < 0)
 		return -1;
 	for (i = 0; i < in->args.len; i++)
 		if (declare_global(pl, in->args.items[i], err) < 0)

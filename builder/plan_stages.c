@@ -225,7 +225,7 @@ static int add_command(struct stage_state *st, const struct instruction *in,
 static int split_one(struct planner *pl, struct stage_state **current,
 		     const struct instruction *in, struct error *err)
 {
-	if (instruction_check(in, pl->df->escape, err) < 0)
+	if (check_syntax(pl, in, err) < 0)
 		return -1;
 	if (in->kind == INSTR_FROM) {
 		*current = *current ? *current + 1 : pl->states;

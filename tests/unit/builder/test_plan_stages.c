@@ -40,8 +40,11 @@ static void bad_stages_are_refused_with_their_lines(void **state)
 		{ "ARG a\nRUN x\nFROM scratch\n",
 		  "no build stage in current context", 2, 2 },
 		{ "FROM a AS b c\n",
-		  "FROM requires either one or three arguments", 1, 1 },
+		  "dockerfile parse error on line 1: FROM requires either "
+		  "one or three arguments",
+		  1, 1 },
 		{ "FROM scratch AS 1a\n",
+		  "dockerfile parse error on line 1: "
 		  "invalid name for build stage: \"1a\", name can't start "
 		  "with a number or contain symbols",
 		  1, 1 },
@@ -87,6 +90,7 @@ static void bad_references_are_refused(void **state)
 		  "defined before current command",
 		  2, 2 },
 		{ "FROM scratch\nCOPY --from=$x a /\n",
+		  "dockerfile parse error on line 2: "
 		  "variable expansion is not supported for --from, define a "
 		  "new stage with FROM using ARG from global scope as a "
 		  "workaround",

@@ -356,9 +356,11 @@ static void bad_steps_are_refused(void **state)
 	static const struct refusal cases[] = {
 		{ "ENV u=http://x\nCOPY $u /",
 		  "source can't be a URL for COPY" },
-		{ "COPY https://h/x.git /", "source can't be a URL for COPY" },
+		{ "COPY https://h/x.git /", "dockerfile parse error on line 2: "
+					    "source can't be a URL for COPY" },
 		{ "COPY git@h:x.git /", "source can't be a git ref for COPY" },
 		{ "ADD --checksum=sha256:0 https://h/a https://h/b /",
+		  "dockerfile parse error on line 2: "
 		  "checksum can't be specified for multiple sources" },
 		{ "ADD --checksum=sha256:0 a /",
 		  "checksum requires HTTP(S) or Git sources" },
@@ -366,7 +368,8 @@ static void bad_steps_are_refused(void **state)
 		  "invalid chmod parameter: '64a'. it should be octal string "
 		  "and between 0 and 07777" },
 		{ "RUN --mount=target=.. x", "invalid mount target \"/\"" },
-		{ "RUN --network=x y", "invalid network mode \"x\"" },
+		{ "RUN --network=x y", "dockerfile parse error on line 2: "
+				       "invalid network mode \"x\"" },
 		{ "ENV v=\nVOLUME $v",
 		  "VOLUME specified can not be an empty string" },
 		{ "ENV s=SIGX\nSTOPSIGNAL $s", "invalid signal: SIGX" },
