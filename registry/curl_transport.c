@@ -547,6 +547,7 @@ static int transport_open(struct http_transport *base,
 		exchange_free(&x->base);
 		return -1;
 	}
+	*failure = HTTP_NO_FAILURE;
 	*ret = &x->base;
 	return 0;
 }

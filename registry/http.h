@@ -66,9 +66,9 @@ DEFINE_CLEANUP(struct http_exchange *, http_exchange_free);
 
 struct http_transport {
 	/*
-	 * Send `rq` and wait for the head of the final reply. On -1
-	 * `*failure` is set too; errors are ERROR_NETWORK unless the fault is
-	 * ours. Called from many threads.
+	 * Send `rq` and wait for the head of the final reply. `*failure` is
+	 * set in any case, to HTTP_NO_FAILURE with a reply. Errors are
+	 * ERROR_NETWORK unless the fault is ours. Called from many threads.
 	 */
 	int (*open)(struct http_transport *t, const struct http_request *rq,
 		    struct http_exchange **ret, enum http_failure *failure,

@@ -195,10 +195,11 @@ static void a_reply_is_read_whole(void **state)
 						     "Content-Length: 5\r\n\r\n"
 						     "hello" } };
 	AUTO(buf_release) struct buf got = BUF_INIT;
-	enum http_failure failure;
+	enum http_failure failure = HTTP_BROKEN;
 
 	(void)state;
 	assert_int_equal(ask(says, 1, "GET", &got, &failure), 200);
+	assert_int_equal(failure, HTTP_NO_FAILURE);
 	assert_string_equal(got.data, "hello");
 }
 

@@ -1,0 +1,149 @@
+#!/usr/bin/env python3
+"""A proxy before a sound registry that breaks chosen answers, for the tests.
+
+usage: registry_faults.py PORT ELSEWHERE UPSTREAM LOG [RULE..]
+
+Listens on PORT as the registry and on ELSEWHERE as another server that hosts
+blobs and uploads. Each request is a line of LOG: "registry" or "elsewhere",
+method, path, scheme of the Authorization field or "-".
+
+RULE is METHOD:REGEX:ACTION[:TIMES]; the first that fits (and has not been
+used up) decides:
+
+  drop         close the connection without an answer
+  drop-late    take half of the body that is sent, then close
+  cut          half of the body that was announced, then close
+  short        half of the body, announced as the whole
+  long         one byte more than there is
+  flip         one bit is wrong
+  status=N     this status, with an error document
+  away         a redirect to ELSEWHERE (GET) or an upload's Location there
+  gone         takes the upload and answers 404: it is forgotten
+  liar         answers with another Docker-Content-Digest
+"""
+import http.client
+import http.server
+import json
+import re
+import sys
+import threading
+
+PORT, ELSEWHERE, UPSTREAM, LOG = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3], sys.argv[4]
+lock = threading.Lock()
+KEEP = ("content-type", "docker-content-digest", "location", "range", "docker-upload-uuid",
+        "content-range", "www-authenticate")
+
+
+class Rule:
+    def __init__(self, text):
+        self.method, self.path, self.action, *times = text.split(":")
+        self.left = int(times[0]) if times else 1 << 30
+
+    def fits(self, method, path):
+        if method != self.method or not re.search(self.path, path) or self.left <= 0:
+            return False
+        self.left -= 1
+        return True
+
+
+RULES = [Rule(text) for text in sys.argv[5:]]
+
+
+def action_for(method, path):
+    with lock:
+        return next((rule.action for rule in RULES if rule.fits(method, path)), "")
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def log(self):
+        where = "registry" if self.server.server_port == PORT else "elsewhere"
+        shown = self.headers.get("Authorization", "-").split()[0]
+        with lock, open(LOG, "a") as log:
+            log.write("%s %s %s %s\n" % (where, self.command, self.path, shown))
+
+    def hang_up(self):
+        self.close_connection = True
+
+    def error(self, status):
+        data = json.dumps({"errors": [{"code": "UNKNOWN", "message": "as the test wants"}]}).encode()
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(data)
+
+    def redirect(self):
+        self.send_response(307)
+        self.send_header("Location", "http://127.0.0.1:%d%s" % (ELSEWHERE, self.path))
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def ask(self, body):
+        upstream = http.client.HTTPConnection(UPSTREAM)
+        upstream.putrequest(self.command, self.path, skip_host=True, skip_accept_encoding=True)
+        for name, value in self.headers.items():
+            if name.lower() not in ("transfer-encoding", "content-length", "connection"):
+                upstream.putheader(name, value)
+        if self.command not in ("GET", "HEAD"):
+            upstream.putheader("Content-Length", str(len(body)))
+        upstream.endheaders(body)
+        reply = upstream.getresponse()
+        return reply, reply.read()
+
+    def reply(self, reply, content, action):
+        half = len(content) // 2
+        if action == "flip":
+            content = content[:half] + bytes([content[half] ^ 1]) + content[half + 1:]
+        if action == "short":
+            content = content[:half]
+        if action == "long":
+            content += b"x"
+        self.send_response(reply.status)
+        for name, value in reply.getheaders():
+            if name.lower() not in KEEP:
+                continue
+            if action == "away" and name.lower() == "location":
+                value = re.sub(r"^(https?://[^/]*)?", "http://127.0.0.1:%d" % ELSEWHERE, value)
+            if action == "liar" and name.lower() == "docker-content-digest":
+                value = "sha256:" + 64 * "0"
+            self.send_header(name, value)
+        head = self.command == "HEAD"
+        self.send_header("Content-Length", reply.getheader("Content-Length", "0") if head else str(len(content)))
+        self.end_headers()
+        if head:
+            return
+        self.wfile.write(content[:half] if action == "cut" else content)
+        if action == "cut":
+            self.hang_up()
+
+    def handle_any(self):
+        self.log()
+        here = self.server.server_port == PORT
+        action = action_for(self.command, self.path) if here else ""
+        size = int(self.headers.get("Content-Length", "0"))
+        if action == "drop-late":
+            self.rfile.read(size // 2)
+            return self.hang_up()
+        body = self.rfile.read(size)
+        if action == "drop":
+            return self.hang_up()
+        if action.startswith("status="):
+            return self.error(int(action[7:]))
+        if action == "gone":
+            return self.error(404)
+        if action == "away" and self.command == "GET":
+            return self.redirect()
+        reply, content = self.ask(body)
+        self.reply(reply, content, action)
+
+    do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = handle_any
+
+    def log_message(self, *_):
+        pass
+
+
+elsewhere = http.server.ThreadingHTTPServer(("127.0.0.1", ELSEWHERE), Handler)
+threading.Thread(target=elsewhere.serve_forever, daemon=True).start()
+http.server.ThreadingHTTPServer(("127.0.0.1", PORT), Handler).serve_forever()
