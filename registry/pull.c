@@ -12,14 +12,9 @@ static int get_by_reference(struct registry *r, const struct reference *ref,
 {
 	bool by_digest = digest_is_set(&ref->digest);
 	const char *version = by_digest ? ref->digest.text : ref->tag;
-	autofree char *name = NULL;
-	struct error ignored = ERROR_INIT;
 
-	if (manifest_get(r, ref->domain, ref->path, version,
-			 by_digest ? &ref->digest : NULL, ret, err) == 0)
-		return 0;
-	name = reference_format(ref, &ignored);
-	return error_wrap(err, "image '%s'", name ? name : ref->path);
+	return manifest_get(r, ref->domain, ref->path, version,
+			    by_digest ? &ref->digest : NULL, ret, err);
 }
 
 int registry_get_manifest(struct registry *r, const struct reference *ref,
@@ -212,14 +207,9 @@ int registry_pull(struct registry *r, struct batch *b,
 {
 	AUTO(manifest_text_release) struct manifest_text text = { 0 };
 	AUTO(manifest_free) struct manifest *m = NULL;
-	struct error ignored = ERROR_INIT;
-	autofree char *name = NULL;
 
-	if (get_by_reference(r, ref, &text, err) < 0)
+	if (get_by_reference(r, ref, &text, err) < 0 ||
+	    resolve(r, b, ref, platform, &text, &m, err) < 0)
 		return -1;
-	if (resolve(r, b, ref, platform, &text, &m, err) == 0 &&
-	    open_image(r, b, ref, &text, m, ret, err) == 0)
-		return 0;
-	name = reference_format(ref, &ignored);
-	return error_wrap(err, "image '%s'", name ? name : ref->path);
+	return open_image(r, b, ref, &text, m, ret, err);
 }

@@ -248,12 +248,8 @@ int registry_push(struct registry *r, struct batch *b,
 {
 	struct push p = { .r = r, .b = b, .ref = ref };
 	const char *version = ref->tag ? ref->tag : desc->digest.text;
-	struct error ignored = ERROR_INIT;
-	autofree char *name = NULL;
 
-	if (client_host(r, ref->domain, &p.host, err) == 0 &&
-	    push_tree(&p, desc, version, 0, err) == 0)
-		return 0;
-	name = reference_format(ref, &ignored);
-	return error_wrap(err, "pushing '%s'", name ? name : ref->path);
+	if (client_host(r, ref->domain, &p.host, err) < 0)
+		return -1;
+	return push_tree(&p, desc, version, 0, err);
 }

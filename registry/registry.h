@@ -2,6 +2,9 @@
  * The registry client: pull and push over the OCI distribution protocol, with
  * credentials from the user's configuration.
  *
+ * Errors name the request and the registry's own words, not the reference:
+ * the caller knows that as the user wrote it.
+ *
  * One client serves a whole command and many threads: it keeps connections,
  * tokens and what it learned about each host (scheme, challenge).
  */
