@@ -105,17 +105,20 @@ static int fetch_blob(struct layer *l, struct error *err)
 }
 
 /*
- * A blob that was there before: one of exactly this making, or unless
- * `force`, one that came from elsewhere. 1, 0, -1.
+ * A blob that was there before: one of exactly this making, or of a layer that
+ * came from elsewhere, unless `force`, any. What was made of ours earlier in
+ * other ways does not count: the same build must not give other manifests on
+ * machines with another past. 1, 0, -1.
  */
 static int find_blob(struct layer *l, const struct layer_format *format,
-		     bool fetch, struct descriptor *ret, struct error *err)
+		     bool ours, bool fetch, struct descriptor *ret,
+		     struct error *err)
 {
 	int found;
 
 	found = layer_read_blob_record(
 		l, blob_form(format->compression, true).text, ret, err);
-	if (found || format->force)
+	if (found || format->force || ours)
 		return found;
 	found = layer_find_blob(l, ret, err);
 	if (found)
@@ -196,7 +199,7 @@ static int get_blob(struct layer *l, const struct layer_format *format,
 	if (ours < 0)
 		return -1;
 	if (l->has_diff_id && !(ours && format->clamp)) {
-		found = find_blob(l, format, fetch, &desc, err);
+		found = find_blob(l, format, ours, fetch, &desc, err);
 		*diff_id = l->diff_id;
 	}
 	if (found < 0 ||

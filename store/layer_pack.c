@@ -2,91 +2,28 @@
 #include <fcntl.h>
 #include <string.h>
 
-#include "store/base/io.h"
-#include "store/base/map.h"
 #include "store/layer_internal.h"
-#include "store/tar.h"
 #include "store/tar_index.h"
-#include "store/tree.h"
-
-struct packer {
-	struct tar_writer *writer;
-	struct map *first_names; /* (device, inode) -> path */
-};
-
-static void packer_release(struct packer *p)
-{
-	tar_writer_free(p->writer);
-	map_free(p->first_names);
-}
-DEFINE_RELEASE(struct packer, packer_release);
-
-/*
- * The first name of a file that has several, or NULL when this is it (or the
- * only one).
- */
-static int first_name(struct packer *p, const struct tree_entry *e,
-		      const char **ret, struct error *err)
-{
-	uint64_t key[2] = { e->device, e->inode };
-	char *copy;
-
-	*ret = NULL;
-	if (e->entry.type == ENTRY_DIR || e->n_links < 2)
-		return 0;
-	*ret = map_get(p->first_names, key, sizeof(key));
-	if (*ret)
-		return 0;
-	copy = strdup(e->entry.path);
-	if (!copy || map_put(p->first_names, key, sizeof(key), copy) < 0) {
-		free(copy);
-		return error_nomem(err, "packing a layer");
-	}
-	return 0;
-}
-
-static int pack_entry(void *ctx, const struct tree_entry *e, int dirfd,
-		      const char *name, struct error *err)
-{
-	struct packer *p = ctx;
-	struct entry entry = e->entry;
-	autoclose int fd = -1;
-	const char *first;
-
-	if (first_name(p, e, &first, err) < 0)
-		return -1;
-	if (first) {
-		entry.type = ENTRY_HARDLINK;
-		entry.link = first;
-	} else if (entry.type == ENTRY_FILE) {
-		fd = openat(dirfd, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-		if (fd < 0)
-			return error_sys(err, errno, "cannot read '%s'",
-					 entry.path);
-	}
-	return tar_writer_entry(p->writer, &entry, fd, 0, err);
-}
+#include "store/tree_tar.h"
 
 static int pack_tree(struct layer *l, const int64_t *clamp, struct sink *to,
 		     struct error *err)
 {
 	struct store *store = batch_store(l->batch);
-	AUTO(packer_release) struct packer p = { .first_names = map_new(free) };
+	AUTO(tar_writer_free) struct tar_writer *writer = NULL;
 	AUTO(tree_free) struct tree *tree = NULL;
 	int fd;
 
-	if (!p.first_names)
-		return error_nomem(err, "packing a layer");
 	if (layer_need_tree(l, err) < 0)
 		return -1;
 	fd = open(l->tree_path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0)
 		return error_sys(err, errno, "cannot open '%s'", l->tree_path);
 	if (tree_new(fd, store_overlay_xattr_prefix(store), &tree, err) < 0 ||
-	    tar_writer_new(to, clamp, &p.writer, err) < 0 ||
-	    tree_walk(tree, pack_entry, &p, err) < 0)
+	    tar_writer_new(to, clamp, &writer, err) < 0 ||
+	    tree_to_tar(tree, writer, err) < 0)
 		return -1;
-	return tar_writer_finish(p.writer, err);
+	return tar_writer_finish(writer, err);
 }
 
 static int copy_tar(int fd, struct sink *to, struct error *err)

@@ -5,26 +5,10 @@
 
 #include "store/base/io.h"
 #include "store/layer_internal.h"
-#include "store/tar.h"
-#include "store/tree.h"
+#include "store/tree_tar.h"
 
 /* A remote layer that came damaged is fetched once more. */
 #define ATTEMPTS 2
-
-static int apply_entries(struct tar_reader *reader, struct tree *tree,
-			 struct error *err)
-{
-	const struct entry *e;
-	struct stream *contents;
-	int more;
-
-	while ((more = tar_reader_next(reader, &e, &contents, err)) > 0)
-		if (tree_put(tree, e, contents, err) < 0)
-			return -1;
-	if (more < 0 || tar_reader_drain(reader, err) < 0)
-		return -1;
-	return tree_finish(tree, err);
-}
 
 /* Takes `root`. */
 static int extract_into(struct layer *l, int root, struct error *err)
@@ -40,7 +24,7 @@ static int extract_into(struct layer *l, int root, struct error *err)
 	    layer_open_source(l, &source, err) < 0 ||
 	    stream_hash(source, &hash, err) < 0 ||
 	    tar_reader_new(hash, true, &reader, err) < 0 ||
-	    apply_entries(reader, tree, err) < 0)
+	    tree_from_tar(tree, reader, err) < 0)
 		return -1;
 	stream_hash_result(hash, &diff_id, &size);
 	if (!digest_equal(&diff_id, &l->diff_id))

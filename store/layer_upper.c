@@ -2,7 +2,6 @@
  * The result of a step: an overlay upper directory made into a tree that
  * stands for itself, without what only the mount needed.
  */
-#include <dirent.h>
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -18,10 +17,21 @@
 /* Bytes compared at a time. */
 #define CHUNK ((size_t)64 << 10)
 
+/* A directory of the upper that is being walked. */
+struct frame {
+	struct timespec mtime; /* as it was before we changed anything */
+	bool changed;
+	bool hides; /* nothing of the lower directory shows through */
+	bool drop;  /* when nothing is left in it: it was only copied up */
+	size_t kept;
+};
+
 struct normaliser {
-	struct tree *tree;
 	struct view *lower;
 	const char *xattr_prefix;
+	struct frame *frames; /* the root's and those of the current path */
+	size_t depth;
+	size_t capacity;
 };
 
 static bool same_xattrs(const struct entry *a, const struct entry *b)
@@ -95,8 +105,7 @@ static int file_is_unchanged(const struct normaliser *n, int dirfd,
 	if (e->type != ENTRY_FILE)
 		return e->dev_major == l->dev_major &&
 		       e->dev_minor == l->dev_minor;
-	/* Another name of a file that stays must stay with it. */
-	if (e->size != l->size || lower->meta.n_links > 1)
+	if (e->size != l->size)
 		return 0;
 	fd = openat(dirfd, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0)
@@ -112,179 +121,193 @@ static int remove_file(int dirfd, const char *name, const char *path,
 	return 0;
 }
 
-/*
- * Whiteouts for what an opaque directory hides, so that the layer says in
- * OCI's preferred form what is gone, and stands without the mark.
- */
-static int spell_out_opaque(const struct normaliser *n, int fd,
-			    const char *path, struct error *err)
+static int mark_removed(int fd, const char *path, const char *name,
+			struct error *err)
+{
+	/* EEXIST: the upper has something else there, or the mark. */
+	if (mknodat(fd, name, S_IFCHR, makedev(0, 0)) == 0 || errno == EEXIST)
+		return 0;
+	return error_sys(err, errno, "cannot mark '%s/%s' as removed", path,
+			 name);
+}
+
+/* Whiteouts for what the lower directory has and the upper `fd` has not. */
+static int spell_out(const struct normaliser *n, int fd, const char *path,
+		     struct error *err)
 {
 	AUTO(strv_release) struct strv names = STRV_INIT;
 	AUTO(view_node_release) struct view_node node = { 0 };
-	autofree char *mark = NULL;
 	int found = view_lookup(n->lower, path, false, &node, NULL, err);
 	size_t i;
 
 	if (found < 0)
 		return -1;
-	if (found && node.meta.entry.type == ENTRY_DIR &&
-	    view_list(n->lower, node.meta.entry.path, &names, err) < 0)
+	if (!found || node.meta.entry.type != ENTRY_DIR)
+		return 0;
+	if (view_list(n->lower, node.meta.entry.path, &names, err) < 0)
 		return -1;
 	for (i = 0; i < names.len; i++)
-		if (mknodat(fd, names.items[i], S_IFCHR, makedev(0, 0)) < 0 &&
-		    errno != EEXIST)
-			return error_sys(err, errno,
-					 "cannot mark '%s/%s' as removed", path,
-					 names.items[i]);
-	if (asprintf(&mark, "%soverlay.opaque", n->xattr_prefix) < 0)
-		return error_nomem(err, "making a layer");
-	if (fremovexattr(fd, mark) < 0 && errno != ENODATA)
+		if (mark_removed(fd, path, names.items[i], err) < 0)
+			return -1;
+	return 0;
+}
+
+static int remove_opaque_mark(const struct normaliser *n, int fd,
+			      const char *path, struct error *err)
+{
+	char mark[64];
+
+	snprintf(mark, sizeof(mark), "%soverlay.opaque", n->xattr_prefix);
+	if (fremovexattr(fd, mark) < 0 && errno != ENODATA && errno != ENOTSUP)
 		return error_sys(err, errno, "cannot change '%s'", path);
 	return 0;
 }
 
-/* A removal of what no lower layer has says nothing. 1: it was dropped. */
-static int normalise_whiteout(struct normaliser *n, int dirfd, const char *name,
-			      const char *path, struct error *err)
+/*
+ * A directory that hides the lower one says so name by name, OCI's preferred
+ * form, and stands without the mark. What was made inside it carries no mark
+ * of its own, but hides just as much: without the outer mark, a lower
+ * directory of the same name would show through.
+ */
+static int make_explicit(const struct normaliser *n, int dirfd,
+			 const char *name, const char *path, struct error *err)
 {
-	AUTO(view_node_release) struct view_node node = { 0 };
-	int found = view_lookup(n->lower, path, false, &node, NULL, err);
+	int flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
+	autoclose int fd = openat(dirfd, name, flags);
 
-	if (found)
-		return found < 0 ? -1 : 0;
-	return remove_file(dirfd, name, path, err) < 0 ? -1 : 1;
-}
-
-static int normalise_file(struct normaliser *n, int dirfd, const char *name,
-			  const struct entry *e, struct error *err)
-{
-	AUTO(view_node_release) struct view_node node = { 0 };
-	int found = view_lookup(n->lower, e->path, false, &node, NULL, err);
-	int unchanged;
-
-	if (found <= 0)
-		return found;
-	unchanged = file_is_unchanged(n, dirfd, name, e, &node, err);
-	if (unchanged <= 0)
-		return unchanged;
-	return remove_file(dirfd, name, e->path, err) < 0 ? -1 : 1;
-}
-
-static int normalise_dir(struct normaliser *n, int dirfd, const char *name,
-			 const struct tree_entry *e, struct error *err);
-
-/* One name of a directory: 1 when it was dropped, 0 when it stays, -1. */
-static int normalise_child(struct normaliser *n, int dirfd, const char *name,
-			   const char *path, struct error *err)
-{
-	AUTO(tree_entry_release) struct tree_entry e = { 0 };
-
-	if (!strncmp(name, ".wh.", 4))
-		return error_set(err, ERROR_REFUSED,
-				 "'/%s': names that begin with \".wh.\" mean "
-				 "deletion in layers and cannot be stored; "
-				 "remove the file in the same RUN",
-				 path);
-	if (tree_stat(n->tree, path, &e, err) < 0) {
-		/* Sockets are reported as absent: they are not stored. */
-		if (err->kind != ERROR_NOT_FOUND)
-			return -1;
-		return remove_file(dirfd, name, path, err) < 0 ? -1 : 1;
-	}
-	if (e.entry.type == ENTRY_WHITEOUT)
-		return normalise_whiteout(n, dirfd, name, path, err);
-	if (e.entry.type == ENTRY_DIR)
-		return normalise_dir(n, dirfd, name, &e, err);
-	return normalise_file(n, dirfd, name, &e.entry, err);
-}
-
-/* All children of the open directory `fd`; `*left` counts those that stay. */
-static int normalise_children(struct normaliser *n, int fd, const char *path,
-			      size_t *left, struct error *err)
-{
-	AUTO(strv_release) struct strv names = STRV_INIT;
-	autodir DIR *dir = NULL;
-	int copy = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	struct dirent *d;
-	size_t i;
-
-	dir = copy < 0 ? NULL : fdopendir(copy);
-	if (!dir)
-		return error_sys(err, errno, "cannot list '%s'", path);
-	while ((errno = 0, d = readdir(dir)))
-		if (strcmp(d->d_name, ".") && strcmp(d->d_name, ".."))
-			strv_append(&names, d->d_name);
-	if (errno)
-		return error_sys(err, errno, "cannot list '%s'", path);
-	if (strv_check(&names, "making a layer", err) < 0)
+	if (fd < 0)
+		return error_sys(err, errno, "cannot open '%s'", path);
+	if (spell_out(n, fd, path, err) < 0)
 		return -1;
-	*left = names.len;
-	for (i = 0; i < names.len; i++) {
-		autofree char *child = NULL;
-		int dropped;
+	return remove_opaque_mark(n, fd, path, err);
+}
 
-		if (asprintf(&child, "%s%s%s", path, *path ? "/" : "",
-			     names.items[i]) < 0)
+static int push_frame(struct normaliser *n, struct frame frame,
+		      struct error *err)
+{
+	if (n->depth == n->capacity) {
+		size_t more = n->capacity ? n->capacity * 2 : 32;
+		struct frame *frames =
+			realloc(n->frames, more * sizeof(*frames));
+
+		if (!frames)
 			return error_nomem(err, "making a layer");
-		dropped = normalise_child(n, fd, names.items[i], child, err);
-		if (dropped < 0)
-			return -1;
-		*left -= (size_t)dropped;
+		n->frames = frames;
+		n->capacity = more;
 	}
+	n->frames[n->depth++] = frame;
 	return 0;
 }
 
-/* A directory that was only copied up, for something below it. */
+/* A directory as it is below was copied up for something inside it. */
 static int dir_is_unchanged(const struct normaliser *n, const struct entry *e,
 			    struct error *err)
 {
 	AUTO(view_node_release) struct view_node node = { 0 };
 	int found = view_lookup(n->lower, e->path, false, &node, NULL, err);
 
-	if (found <= 0)
-		return found;
-	return same_attributes(e, &node.meta.entry);
+	return found <= 0 ? found : same_attributes(e, &node.meta.entry);
 }
 
-static int restore_mtime(int fd, const struct entry *e, struct error *err)
+static int enter_dir(struct normaliser *n, const struct tree_entry *e,
+		     int dirfd, const char *name, struct error *err)
 {
-	const struct timespec times[2] = { { .tv_nsec = UTIME_OMIT },
-					   e->mtime };
+	const struct frame *parent = &n->frames[n->depth - 1];
+	struct frame frame = { .mtime = e->entry.mtime,
+			       .hides = e->opaque || parent->hides };
+	int unchanged = 0;
 
-	if (futimens(fd, times) < 0)
+	if (frame.hides) {
+		frame.changed = true;
+		if (make_explicit(n, dirfd, name, e->entry.path, err) < 0)
+			return -1;
+	} else {
+		unchanged = dir_is_unchanged(n, &e->entry, err);
+	}
+	if (unchanged < 0)
+		return -1;
+	frame.drop = unchanged;
+	return push_frame(n, frame, err);
+}
+
+static int leave_dir(void *ctx, const char *path, int dirfd, const char *name,
+		     struct error *err)
+{
+	struct normaliser *n = ctx;
+	const struct frame frame = n->frames[--n->depth];
+	const struct timespec times[2] = { { .tv_nsec = UTIME_OMIT },
+					   frame.mtime };
+
+	if (n->depth == 0) {
+		n->frames[0] = frame; /* the root's: how much was kept */
+		return 0;
+	}
+	if (frame.drop && frame.kept == 0) {
+		n->frames[n->depth - 1].changed = true;
+		if (unlinkat(dirfd, name, AT_REMOVEDIR) < 0)
+			return error_sys(err, errno, "cannot remove '%s'",
+					 path);
+		return 0;
+	}
+	n->frames[n->depth - 1].kept++;
+	if (frame.changed &&
+	    utimensat(dirfd, name, times, AT_SYMLINK_NOFOLLOW) < 0)
 		return error_sys(err, errno, "cannot set the time of '%s'",
-				 e->path);
+				 path);
 	return 0;
 }
 
-static int normalise_dir(struct normaliser *n, int dirfd, const char *name,
-			 const struct tree_entry *e, struct error *err)
+static int drop_socket(void *ctx, const char *path, int dirfd, const char *name,
+		       struct error *err)
 {
-	autoclose int fd = openat(
-		dirfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	size_t left;
-	int unchanged;
+	struct normaliser *n = ctx;
 
-	if (fd < 0)
-		return error_sys(err, errno, "cannot open '%s'", e->entry.path);
-	if (normalise_children(n, fd, e->entry.path, &left, err) < 0)
+	n->frames[n->depth - 1].changed = true;
+	return remove_file(dirfd, name, path, err);
+}
+
+/* Does a file or whiteout say nothing that is not so below? 1, 0, -1. */
+static int is_idle(struct normaliser *n, const struct tree_entry *e, int dirfd,
+		   const char *name, struct error *err)
+{
+	AUTO(view_node_release) struct view_node node = { 0 };
+	int found =
+		view_lookup(n->lower, e->entry.path, false, &node, NULL, err);
+
+	if (found < 0)
 		return -1;
-	if (e->opaque) {
-		if (spell_out_opaque(n, fd, e->entry.path, err) < 0)
-			return -1;
-	} else if (!left) {
-		unchanged = dir_is_unchanged(n, &e->entry, err);
-		if (unchanged < 0)
-			return -1;
-		if (unchanged) {
-			if (unlinkat(dirfd, name, AT_REMOVEDIR) < 0)
-				return error_sys(err, errno,
-						 "cannot remove '%s'",
-						 e->entry.path);
-			return 1;
-		}
+	if (e->entry.type == ENTRY_WHITEOUT)
+		return !found;
+	/* A file of several names must stay one file. */
+	if (!found || e->n_links > 1 || node.meta.n_links > 1)
+		return 0;
+	return file_is_unchanged(n, dirfd, name, &e->entry, &node, err);
+}
+
+static int visit_upper(void *ctx, const struct tree_entry *e, int dirfd,
+		       const char *name, struct error *err)
+{
+	struct normaliser *n = ctx;
+	struct frame *parent = &n->frames[n->depth - 1];
+	int idle;
+
+	if (!strncmp(name, ".wh.", 4))
+		return error_set(err, ERROR_REFUSED,
+				 "'/%s': names that begin with \".wh.\" mean "
+				 "deletion in layers and cannot be stored; "
+				 "remove the file in the same RUN",
+				 e->entry.path);
+	if (e->entry.type == ENTRY_DIR)
+		return enter_dir(n, e, dirfd, name, err);
+	idle = is_idle(n, e, dirfd, name, err);
+	if (idle < 0)
+		return -1;
+	if (!idle) {
+		parent->kept++;
+		return 0;
 	}
-	return restore_mtime(fd, &e->entry, err);
+	parent->changed = true;
+	return remove_file(dirfd, name, e->entry.path, err);
 }
 
 static int normalise(struct batch *b, int root, struct view *lower, bool *empty,
@@ -295,18 +318,22 @@ static int normalise(struct batch *b, int root, struct view *lower, bool *empty,
 		.lower = lower,
 		.xattr_prefix = store_overlay_xattr_prefix(batch_store(b)),
 	};
+	const struct tree_visitor visitor = { .visit = visit_upper,
+					      .socket = drop_socket,
+					      .leave = leave_dir,
+					      .ctx = &n };
 	int fd = fcntl(root, F_DUPFD_CLOEXEC, 3);
-	size_t left;
+	int status;
 
 	if (fd < 0)
 		return error_sys(err, errno, "cannot open a step's result");
-	if (tree_new(fd, n.xattr_prefix, &tree, err) < 0)
+	if (tree_new(fd, n.xattr_prefix, &tree, err) < 0 ||
+	    push_frame(&n, (struct frame){ 0 }, err) < 0)
 		return -1;
-	n.tree = tree;
-	if (normalise_children(&n, root, "", &left, err) < 0)
-		return -1;
-	*empty = !left;
-	return 0;
+	status = tree_walk_with(tree, &visitor, err);
+	*empty = status == 0 && n.frames[0].kept == 0;
+	free(n.frames);
+	return status;
 }
 
 /* Put the directory where a snapshot has its tree; the snapshot's name. */

@@ -6,6 +6,9 @@
 #include "store/base/io.h"
 #include "store/tar_header.h"
 
+/* Files and tars end long before this; sums of two stay in range. */
+#define OFFSET_MAX ((off_t)1 << 60)
+
 struct tar_index {
 	struct tar_index_entry *items;
 	size_t n;
@@ -218,8 +221,8 @@ static int fill_entry(struct cursor *c, const struct tar_block *block,
 	    apply_records(c, item, &sizes, err) < 0)
 		return -1;
 	name_as_entry(e);
-	if (sizes.in_archive < 0)
-		return damaged("a negative size", err);
+	if (sizes.in_archive < 0 || sizes.in_archive > OFFSET_MAX - c->at)
+		return damaged("an impossible size", err);
 	item->sparse = sizes.real >= 0;
 	item->offset = c->at;
 	e->size = (uint64_t)(item->sparse ? sizes.real : sizes.in_archive);

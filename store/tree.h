@@ -93,7 +93,8 @@ DEFINE_RELEASE(struct tree_names, tree_names_release);
  * Visit everything below the root in canonical order. `dirfd` and `name`
  * reach the file without a path lookup. A callback returns 0 to go on, 1 to
  * skip a directory's contents, -1 with `err` set to stop. It may use the tree
- * and change what it visits. Paths too long for a layer are ERROR_REFUSED.
+ * and change what it visits: a directory is listed after its visit, and may be
+ * removed when it is left. Paths too long for a layer are ERROR_REFUSED.
  */
 struct tree_visitor {
 	int (*visit)(void *ctx, const struct tree_entry *e, int dirfd,
@@ -101,8 +102,9 @@ struct tree_visitor {
 	/* Told of sockets, which are no entries; NULL: not. */
 	int (*socket)(void *ctx, const char *path, int dirfd, const char *name,
 		      struct error *err);
-	/* Called after a directory's contents; NULL: not. */
-	int (*leave)(void *ctx, const char *path, struct error *err);
+	/* Called after a directory's contents, the root's too; NULL: not. */
+	int (*leave)(void *ctx, const char *path, int dirfd, const char *name,
+		     struct error *err);
 	void *ctx;
 };
 

@@ -329,9 +329,18 @@ static int make_implied_dir(struct tree *t, const char *path, struct error *err)
 				 .type = ENTRY_DIR,
 				 .mode = 0755 };
 	struct place p = { .t = t, .e = &e, .path = path };
+	struct stat st;
+	int found;
 
 	p.dirfd = tree_open_parent(t, path, &p.name, err);
-	return p.dirfd < 0 ? -1 : put_dir(&p, NULL, err);
+	found = p.dirfd < 0 ? -1 : look(&p, &st, err);
+	if (found < 0)
+		return -1;
+	/* A name deleted below may be used again; a file is in the way. */
+	if (found && !is_whiteout(&st))
+		return error_set(err, ERROR_REFUSED,
+				 "'%.200s' is not a directory", path);
+	return put_dir(&p, NULL, err);
 }
 
 /* Make those of the directories on the way to `path` that are missing. */

@@ -149,13 +149,22 @@ static int descend(struct walk *w, struct error *err)
 static int ascend(struct walk *w, struct error *err)
 {
 	struct level *level = &w->levels[w->depth - 1];
+	size_t parent_len = 0;
+	const char *name;
+	int dirfd;
 
 	buf_truncate(&w->path, level->path_len);
 	tree_names_release(&level->names);
 	w->depth--;
-	if (w->v->leave)
-		return w->v->leave(w->v->ctx, path_of(w), err);
-	return 0;
+	if (!w->v->leave)
+		return 0;
+	if (w->depth > 0)
+		parent_len = w->levels[w->depth - 1].path_len;
+	dirfd = dir_stack_open(&w->dirs, path_of(w), parent_len, err);
+	if (dirfd < 0)
+		return -1;
+	name = path_of(w) + parent_len + (parent_len > 0);
+	return w->v->leave(w->v->ctx, path_of(w), dirfd, name, err);
 }
 
 static int set_path(struct walk *w, const struct level *level, const char *name,

@@ -1,10 +1,8 @@
 #include "store/view_layer.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <string.h>
 
-#include "store/base/confined.h"
 #include "store/layer_internal.h"
 #include "store/tar_index.h"
 
@@ -169,23 +167,13 @@ static int list_in_tar(struct view_layer *vl, const char *path,
 static int list_in_tree(struct view_layer *vl, const char *path,
 			struct strv *ret, struct error *err)
 {
-	autoclose int fd = confined_open(
-		tree_fd(vl->tree), path,
-		O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_NONBLOCK, 0, err);
-	autodir DIR *dir = NULL;
-	struct dirent *d;
+	AUTO(tree_names_release) struct tree_names names = { 0 };
+	size_t i;
 
-	if (fd < 0)
+	if (tree_list(vl->tree, path, &names, err) < 0)
 		return -1;
-	dir = fdopendir(fd);
-	if (!dir)
-		return error_sys(err, errno, "cannot list '%s'", path);
-	steal_fd(&fd);
-	while ((errno = 0, d = readdir(dir)))
-		if (strcmp(d->d_name, ".") && strcmp(d->d_name, ".."))
-			strv_append(ret, d->d_name);
-	if (errno)
-		return error_sys(err, errno, "cannot list '%s'", path);
+	for (i = 0; i < names.n; i++)
+		strv_append(ret, names.items[i].name);
 	return strv_check(ret, "listing a directory", err);
 }
 
