@@ -21,7 +21,8 @@
 struct frame {
 	struct timespec mtime; /* as it was before we changed anything */
 	bool changed;
-	bool hides; /* nothing of the lower directory shows through */
+	bool below; /* the lower root has a directory here, too */
+	bool hides; /* nothing of that one shows through */
 	bool drop;  /* when nothing is left in it: it was only copied up */
 	size_t kept;
 };
@@ -136,15 +137,9 @@ static int spell_out(const struct normaliser *n, int fd, const char *path,
 		     struct error *err)
 {
 	AUTO(strv_release) struct strv names = STRV_INIT;
-	AUTO(view_node_release) struct view_node node = { 0 };
-	int found = view_lookup(n->lower, path, false, &node, NULL, err);
 	size_t i;
 
-	if (found < 0)
-		return -1;
-	if (!found || node.meta.entry.type != ENTRY_DIR)
-		return 0;
-	if (view_list(n->lower, node.meta.entry.path, &names, err) < 0)
+	if (view_list(n->lower, path, &names, err) < 0)
 		return -1;
 	for (i = 0; i < names.len; i++)
 		if (mark_removed(fd, path, names.items[i], err) < 0)
@@ -170,14 +165,15 @@ static int remove_opaque_mark(const struct normaliser *n, int fd,
  * directory of the same name would show through.
  */
 static int make_explicit(const struct normaliser *n, int dirfd,
-			 const char *name, const char *path, struct error *err)
+			 const char *name, const char *path, bool below,
+			 struct error *err)
 {
 	int flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
 	autoclose int fd = openat(dirfd, name, flags);
 
 	if (fd < 0)
 		return error_sys(err, errno, "cannot open '%s'", path);
-	if (spell_out(n, fd, path, err) < 0)
+	if (below && spell_out(n, fd, path, err) < 0)
 		return -1;
 	return remove_opaque_mark(n, fd, path, err);
 }
@@ -199,34 +195,36 @@ static int push_frame(struct normaliser *n, struct frame frame,
 	return 0;
 }
 
-/* A directory as it is below was copied up for something inside it. */
-static int dir_is_unchanged(const struct normaliser *n, const struct entry *e,
-			    struct error *err)
+/*
+ * What the lower root has at `path`: 1, 0, -1. Asked only where it has the
+ * parent directory: below a link, the view would look somewhere else.
+ */
+static int look_below(const struct normaliser *n, const char *path,
+		      struct view_node *ret, struct error *err)
 {
-	AUTO(view_node_release) struct view_node node = { 0 };
-	int found = view_lookup(n->lower, e->path, false, &node, NULL, err);
-
-	return found <= 0 ? found : same_attributes(e, &node.meta.entry);
+	if (!n->frames[n->depth - 1].below)
+		return 0;
+	return view_lookup(n->lower, path, false, ret, NULL, err);
 }
 
+/* A directory as it is below was copied up for something inside it. */
 static int enter_dir(struct normaliser *n, const struct tree_entry *e,
 		     int dirfd, const char *name, struct error *err)
 {
-	const struct frame *parent = &n->frames[n->depth - 1];
-	struct frame frame = { .mtime = e->entry.mtime,
-			       .hides = e->opaque || parent->hides };
-	int unchanged = 0;
+	AUTO(view_node_release) struct view_node node = { 0 };
+	int found = look_below(n, e->entry.path, &node, err);
+	struct frame frame = { .mtime = e->entry.mtime };
 
-	if (frame.hides) {
-		frame.changed = true;
-		if (make_explicit(n, dirfd, name, e->entry.path, err) < 0)
-			return -1;
-	} else {
-		unchanged = dir_is_unchanged(n, &e->entry, err);
-	}
-	if (unchanged < 0)
+	if (found < 0)
 		return -1;
-	frame.drop = unchanged;
+	frame.below = found && node.meta.entry.type == ENTRY_DIR;
+	frame.hides = e->opaque || n->frames[n->depth - 1].hides;
+	frame.changed = frame.hides;
+	frame.drop = !frame.hides && frame.below &&
+		     same_attributes(&e->entry, &node.meta.entry);
+	if (frame.hides &&
+	    make_explicit(n, dirfd, name, e->entry.path, frame.below, err) < 0)
+		return -1;
 	return push_frame(n, frame, err);
 }
 
@@ -271,8 +269,7 @@ static int is_idle(struct normaliser *n, const struct tree_entry *e, int dirfd,
 		   const char *name, struct error *err)
 {
 	AUTO(view_node_release) struct view_node node = { 0 };
-	int found =
-		view_lookup(n->lower, e->entry.path, false, &node, NULL, err);
+	int found = look_below(n, e->entry.path, &node, err);
 
 	if (found < 0)
 		return -1;
@@ -328,7 +325,7 @@ static int normalise(struct batch *b, int root, struct view *lower, bool *empty,
 	if (fd < 0)
 		return error_sys(err, errno, "cannot open a step's result");
 	if (tree_new(fd, n.xattr_prefix, &tree, err) < 0 ||
-	    push_frame(&n, (struct frame){ 0 }, err) < 0)
+	    push_frame(&n, (struct frame){ .below = true }, err) < 0)
 		return -1;
 	status = tree_walk_with(tree, &visitor, err);
 	*empty = status == 0 && n.frames[0].kept == 0;
