@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "registry/printable.h"
+#include "registry/url.h"
 
 #define INPUT_SIZE   ((size_t)512 << 10) /* body bytes held for the reader */
 #define CURL_CHUNK   ((size_t)128 << 10)
@@ -229,8 +230,9 @@ static enum http_failure failure_of(CURLcode code)
 	case CURLE_COULDNT_RESOLVE_PROXY:
 		return HTTP_UNRESOLVED;
 	case CURLE_COULDNT_CONNECT:
-	case CURLE_SSL_CONNECT_ERROR:
 		return HTTP_UNREACHABLE;
+	case CURLE_SSL_CONNECT_ERROR:
+		return HTTP_NO_TLS;
 	case CURLE_PEER_FAILED_VERIFICATION:
 	case CURLE_SSL_CERTPROBLEM:
 	case CURLE_SSL_CACERT_BADFILE:
@@ -478,6 +480,25 @@ static void set_method(struct curl_exchange *x, const struct http_request *rq)
 	}
 }
 
+/*
+ * curl reads the environment, but leaves HTTP_PROXY to servers that run CGI
+ * programs, where a request can set it; and it would ask a proxy for what is
+ * on this very machine.
+ */
+static void set_proxy(CURL *easy, const char *text)
+{
+	AUTO(url_release) struct url url = { 0 };
+	const char *upper = getenv("HTTP_PROXY");
+	struct error ignored = ERROR_INIT;
+
+	if (url_parse(text, &url, &ignored) < 0)
+		return;
+	if (url_host_place(url.host) == URL_LOOPBACK)
+		curl_easy_setopt(easy, CURLOPT_PROXY, "");
+	else if (!url.https && upper && !getenv("http_proxy"))
+		curl_easy_setopt(easy, CURLOPT_PROXY, upper);
+}
+
 static void set_common(struct curl_exchange *x, const struct http_request *rq)
 {
 	CURL *easy = x->line->easy;
@@ -517,6 +538,7 @@ static int prepare(struct curl_exchange *x, const struct http_request *rq,
 	x->body_left = rq->body ? rq->body->size : 0;
 	x->sending = x->body_left > 0;
 	set_common(x, rq);
+	set_proxy(x->line->easy, rq->url);
 	set_method(x, rq);
 	set_tls(x, rq->tls);
 	if (set_fields(x, rq) < 0 ||

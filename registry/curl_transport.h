@@ -13,8 +13,10 @@ struct curl_transport_options {
 };
 
 /*
- * Connections are kept and used again. Proxies are taken from the usual
- * environment variables. The process must ignore SIGPIPE.
+ * Connections are kept and used again. Proxies are taken from
+ * http_proxy, HTTP_PROXY, https_proxy, HTTPS_PROXY, all_proxy, ALL_PROXY,
+ * no_proxy and NO_PROXY; loopback addresses never go through one. The process
+ * must ignore SIGPIPE.
  */
 int curl_transport_new(const struct curl_transport_options *options,
 		       struct http_transport **ret, struct error *err);

@@ -10,15 +10,14 @@ static const char *api_authority(const char *domain)
 	return strcmp(domain, "docker.io") ? domain : "registry-1.docker.io";
 }
 
-static bool on_loopback(const char *domain, struct error *err)
+static bool on_loopback(const char *domain)
 {
 	AUTO(url_release) struct url url = { 0 };
-	struct buf text = BUF_INIT;
-	autofree char *owned = NULL;
+	AUTO(buf_release) struct buf text = BUF_INIT;
+	struct error ignored = ERROR_INIT;
 
 	buf_printf(&text, "http://%s/", domain);
-	owned = buf_steal(&text);
-	return owned && url_parse(owned, &url, err) == 0 &&
+	return !text.failed && url_parse(text.data, &url, &ignored) == 0 &&
 	       url_host_place(url.host) == URL_LOOPBACK;
 }
 
@@ -26,7 +25,6 @@ int host_new(const char *domain, const struct host_options *options,
 	     struct host **ret, struct error *err)
 {
 	struct host *h = calloc(1, sizeof(*h));
-	struct error ignored = ERROR_INIT;
 
 	if (!h)
 		return error_nomem(err, "preparing a registry host");
@@ -42,7 +40,7 @@ int host_new(const char *domain, const struct host_options *options,
 		host_free(h);
 		return -1;
 	}
-	h->insecure = options->insecure || on_loopback(domain, &ignored);
+	h->insecure = options->insecure || on_loopback(domain);
 	h->tls.unverified = h->insecure;
 	*ret = h;
 	return 0;
@@ -125,10 +123,16 @@ static int connect_secure(struct host *h, const struct http_client *c,
 
 	if (ping(h, c, "https", 0, &failure, err) == 0)
 		return 0;
-	if (failure == HTTP_UNREACHABLE || failure == HTTP_UNTRUSTED)
-		error_wrap(err, "cannot reach registry %s (%s)", h->domain,
-			   "a registry with an unknown certificate or "
-			   "without TLS needs its CA, or --insecure");
+	if (failure == HTTP_UNTRUSTED)
+		error_wrap(err,
+			   "%s is not trusted; name its CA, or allow it "
+			   "as insecure",
+			   h->domain);
+	else if (failure == HTTP_NO_TLS)
+		error_wrap(err,
+			   "%s does not speak TLS; allow it as insecure "
+			   "if that is meant",
+			   h->domain);
 	return -1;
 }
 

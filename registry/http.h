@@ -18,7 +18,8 @@
 enum http_failure {
 	HTTP_NO_FAILURE,
 	HTTP_UNRESOLVED,  /* no address for the name */
-	HTTP_UNREACHABLE, /* no connection, or no TLS session on it */
+	HTTP_UNREACHABLE, /* no connection */
+	HTTP_NO_TLS,	  /* a connection, but no TLS session on it */
 	HTTP_UNTRUSTED,	  /* the server's certificate, or ours, is no good */
 	HTTP_BROKEN,	  /* connection lost, garbled or short reply */
 	HTTP_STALLED,	  /* nothing, or next to nothing, moved for too long */

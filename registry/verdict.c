@@ -53,6 +53,7 @@ static enum http_verdict judge_failure(enum http_failure failure)
 	switch (failure) {
 	case HTTP_UNRESOLVED:
 	case HTTP_UNREACHABLE:
+	case HTTP_NO_TLS:
 	case HTTP_BROKEN:
 	case HTTP_STALLED:
 		return HTTP_RETRY;

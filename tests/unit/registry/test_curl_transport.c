@@ -331,6 +331,55 @@ static void connections_are_used_again(void **state)
 	server_end(&s);
 }
 
+static void a_proxy_is_asked_for_what_is_not_here(void **state)
+{
+	static const struct say says[] = { { .text = "HTTP/1.1 200 OK\r\n"
+						     "Content-Length: 5\r\n\r\n"
+						     "proxy" } };
+	struct http_transport *t = transport(NULL);
+	struct http_exchange *x = NULL;
+	const struct http_request rq = { .method = "GET",
+					 .url = "http://registry.test/v2/" };
+	struct error err = ERROR_INIT;
+	enum http_failure failure;
+	struct server s;
+	char proxy[64];
+
+	(void)state;
+	server_start(&s, says, 1);
+	snprintf(proxy, sizeof(proxy), "http://127.0.0.1:%d", s.port);
+	setenv("HTTP_PROXY", proxy, 1);
+	assert_int_equal(t->open(t, &rq, &x, &failure, &err), 0);
+	assert_non_null(
+		strstr(s.heard.data, "GET http://registry.test/v2/ HTTP/1.1"));
+	http_exchange_free(x);
+	t->free(t);
+	server_end(&s);
+}
+
+static void nothing_here_is_asked_for_through_a_proxy(void **state)
+{
+	static const struct say says[] = { { .text = "HTTP/1.1 200 OK\r\n"
+						     "Content-Length: 6\r\n\r\n"
+						     "direct" } };
+	AUTO(buf_release) struct buf got = BUF_INIT;
+	enum http_failure failure;
+
+	(void)state;
+	setenv("http_proxy", "http://127.0.0.1:1", 1);
+	assert_int_equal(ask(says, 1, "GET", &got, &failure), 200);
+	assert_string_equal(got.data, "direct");
+}
+
+static int forget_proxies(void **state)
+{
+	(void)state;
+	unsetenv("HTTP_PROXY");
+	unsetenv("no_proxy");
+	unsetenv("NO_PROXY");
+	return unsetenv("http_proxy");
+}
+
 /* ---- sending ---- */
 
 struct source {
@@ -434,12 +483,17 @@ int main(void)
 		cmocka_unit_test(a_silent_server_is_given_up),
 		cmocka_unit_test(nobody_there_is_unreachable),
 		cmocka_unit_test(connections_are_used_again),
+		cmocka_unit_test_setup_teardown(
+			a_proxy_is_asked_for_what_is_not_here, forget_proxies,
+			forget_proxies),
+		cmocka_unit_test_setup_teardown(
+			nothing_here_is_asked_for_through_a_proxy,
+			forget_proxies, forget_proxies),
 		cmocka_unit_test(a_body_is_sent_with_its_length),
 		cmocka_unit_test(a_body_that_ends_early_is_our_fault),
 		cmocka_unit_test(waiting_ends_when_canceled),
 	};
 
 	signal(SIGPIPE, SIG_IGN);
-	unsetenv("http_proxy");
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -81,6 +81,7 @@ static void failures_that_pass_are_tried_again(void **state)
 	} cases[] = {
 		{ HTTP_UNRESOLVED, HTTP_RETRY },
 		{ HTTP_UNREACHABLE, HTTP_RETRY },
+		{ HTTP_NO_TLS, HTTP_RETRY },
 		{ HTTP_UNTRUSTED, HTTP_FAIL },
 		{ HTTP_BROKEN, HTTP_RETRY },
 		{ HTTP_STALLED, HTTP_RETRY },
