@@ -15,6 +15,8 @@ static const struct command commands[] = {
 	{ "inspect", cmd_inspect, "print an image's config" },
 	{ "load", cmd_load, "read images from an archive" },
 	{ "parse", cmd_parse, "check a Dockerfile and print its syntax tree" },
+	{ "prune", cmd_prune,
+	  "free space: unused layers, and the build cache" },
 	{ "pull", cmd_pull, "fetch an image from a registry" },
 	{ "push", cmd_push, "send an image to a registry" },
 	{ "rmi", cmd_rmi, "remove names of local images" },

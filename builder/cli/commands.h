@@ -33,6 +33,7 @@ int cmd_info(int argc, char **argv, struct error *err);
 int cmd_inspect(int argc, char **argv, struct error *err);
 int cmd_load(int argc, char **argv, struct error *err);
 int cmd_parse(int argc, char **argv, struct error *err);
+int cmd_prune(int argc, char **argv, struct error *err);
 int cmd_pull(int argc, char **argv, struct error *err);
 int cmd_push(int argc, char **argv, struct error *err);
 int cmd_rmi(int argc, char **argv, struct error *err);
