@@ -135,7 +135,7 @@ $(units): $(build)/%: $(build)/%.o $(build)/libunit.a $(libs)
 
 # Programs that let the n-th allocation fail see all of them.
 $(filter %/test_torture,$(units)): ALL_LDFLAGS += $(patsubst %,-Wl$(comma)--wrap=%,\
-	malloc calloc realloc reallocarray strdup strndup asprintf)
+	malloc calloc realloc reallocarray strdup strndup asprintf vasprintf)
 
 $(replays): $(build)/tests/fuzz/replay_%: $(build)/tests/fuzz/fuzz_%.o $(build)/tests/fuzz/replay.o $(libs)
 	$(call step,ld)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(ALL_LIBS)

@@ -70,13 +70,14 @@ struct instruction {
 	char *text;	   /* the whole instruction, continuations joined */
 	struct strv flags; /* "--name=value" words, quotes removed */
 	struct strv args;
-	bool json;	  /* args came from a JSON array */
-	bool legacy_pair; /* ENV or LABEL in the form "KEY rest of line" */
-	bool script;	  /* RUN with one heredoc marker and nothing else: the
-			     body is the script, or a program when it begins
-			     with "#!" */
-	int first_line;	  /* from 1; the keyword's line */
-	int last_line;	  /* last line of the text or of its heredocs */
+	bool json;	    /* args came from a JSON array */
+	bool legacy_pair;   /* ENV or LABEL in the form "KEY rest of line" */
+	bool script;	    /* RUN with one heredoc marker and nothing else: the
+			       body is the script, or a program when it begins
+			       with "#!" */
+	int first_line;	    /* from 1; the keyword's line */
+	int text_last_line; /* last line without its heredocs */
+	int last_line;	    /* last line with its heredocs */
 	struct heredoc *heredocs;
 	size_t n_heredocs;
 	bool empty_continuation; /* a blank line within a continuation */

@@ -167,12 +167,14 @@ static int read_bodies(struct parse *p, struct instruction *in,
 	return 0;
 }
 
-static void set_lines(struct instruction *in, int first, int last)
+static void set_lines(struct instruction *in, int first, int text_last,
+		      int last)
 {
 	in->first_line = first;
+	in->text_last_line = text_last;
 	in->last_line = last;
 	if (in->onbuild)
-		set_lines(in->onbuild, first, last);
+		set_lines(in->onbuild, first, text_last, last);
 }
 
 static int parse_joined(struct parse *p, struct instruction *in,
@@ -194,19 +196,20 @@ static int parse_joined(struct parse *p, struct instruction *in,
 static int read_instruction(struct parse *p, struct line *first,
 			    struct error *err)
 {
-	int first_line = p->lines.number;
+	int first_line = p->lines.number, text_last_line;
 	struct instruction *in;
 
 	buf_clear(&p->text);
 	p->empty_continuation = false;
 	if (join_lines(p, first, err) < 0)
 		return -1;
+	text_last_line = p->lines.number;
 	in = new_instruction(p, err);
 	if (!in)
 		return -1;
 	if (parse_joined(p, in, err) < 0)
 		return error_at_lines(err, first_line, p->lines.number);
-	set_lines(in, first_line, p->lines.number);
+	set_lines(in, first_line, text_last_line, p->lines.number);
 	return 0;
 }
 

@@ -1,12 +1,13 @@
 /*
  * Any bytes give a tree or an error. Of a tree: lines ascend, it can be
- * judged and printed, and each instruction is a trigger that parses again.
+ * judged, linted and printed, and each trigger parses again.
  */
 #include <assert.h>
 #include <stdint.h>
 #include <string.h>
 
 #include "parser/dockerfile.h"
+#include "parser/lint.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -38,6 +39,20 @@ static void check_trigger(const struct instruction *in)
 	assert(df->instructions[0].n_heredocs == in->n_heredocs);
 }
 
+static void check_lint(const struct dockerfile *df)
+{
+	AUTO(lint_report_release) struct lint_report report = { 0 };
+	struct lint_facts facts = { .check = "experimental=all" };
+	struct error err = ERROR_INIT;
+	size_t i;
+
+	if (lint(df, &facts, &report, &err) < 0)
+		assert(err.kind == ERROR_DOCKERFILE);
+	for (i = 0; i < report.len; i++)
+		assert(report.items[i].first_line > 0 &&
+		       report.items[i].message[0]);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	AUTO(dockerfile_free) struct dockerfile *df = NULL;
@@ -57,6 +72,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	}
 	if (dockerfile_check(df, &err) < 0)
 		assert(err.kind == ERROR_DOCKERFILE && err.first_line > 0);
+	else
+		check_lint(df);
 	json = dockerfile_to_json(df);
 	assert(json);
 	json_decref(json);

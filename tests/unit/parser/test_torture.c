@@ -15,6 +15,7 @@
 
 #include "parser/dockerfile.h"
 #include "parser/ignore.h"
+#include "parser/lint.h"
 #include "parser/mount.h"
 #include "parser/port.h"
 
@@ -38,6 +39,8 @@ void *__wrap_realloc(void *p, size_t size);
 void *__wrap_reallocarray(void *p, size_t count, size_t size);
 char *__wrap_strdup(const char *text);
 char *__wrap_strndup(const char *text, size_t len);
+int __real_vasprintf(char **ret, const char *fmt, va_list ap);
+int __wrap_vasprintf(char **ret, const char *fmt, va_list ap);
 int __wrap_asprintf(char **ret, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 
@@ -71,17 +74,22 @@ char *__wrap_strndup(const char *text, size_t len)
 	return fails() ? NULL : __real_strndup(text, len);
 }
 
+int __wrap_vasprintf(char **ret, const char *fmt, va_list ap)
+{
+	if (fails()) {
+		*ret = NULL;
+		return -1;
+	}
+	return __real_vasprintf(ret, fmt, ap);
+}
+
 int __wrap_asprintf(char **ret, const char *fmt, ...)
 {
 	va_list ap;
 	int len;
 
-	if (fails()) {
-		*ret = NULL;
-		return -1;
-	}
 	va_start(ap, fmt);
-	len = vasprintf(ret, fmt, ap);
+	len = __wrap_vasprintf(ret, fmt, ap);
 	va_end(ap);
 	return len;
 }
@@ -117,6 +125,25 @@ static int torture_parse(struct error *err)
 		return error_nomem(err, "printing");
 	json_decref(json);
 	return 0;
+}
+
+static int torture_lint(struct error *err)
+{
+	static const char text[] =
+		"ARG A=1\nfrom x$A-$B AS Y\n# check=skip=UndefinedVar\n"
+		"RUN a \\\n\n b\nENV K=$Z PASSWORD=1\nFROM scratch\n"
+		"WORKDIR x\nCMD $Y\nCMD y\nENV A $Q\nEXPOSE 8:80/TCP\n"
+		"COPY a.o b.o /\nFROM y\nARG P=$K\nLABEL a=$O\n";
+	AUTO(lint_report_release) struct lint_report report = { 0 };
+	AUTO(dockerfile_free) struct dockerfile *df = NULL;
+	AUTO(strv_release) struct strv ignored = STRV_INIT;
+	struct lint_facts facts = { .ignore_patterns = &ignored };
+
+	strv_append(&ignored, "*.o");
+	if (strv_check(&ignored, "testing", err) < 0 ||
+	    dockerfile_parse(text, strlen(text), &df, err) < 0)
+		return -1;
+	return lint(df, &facts, &report, err);
 }
 
 static const char *lookup(void *ctx, const char *name)
@@ -201,6 +228,12 @@ static void parsing_survives_every_failing_allocation(void **state)
 	torture(torture_parse);
 }
 
+static void linting_survives_every_failing_allocation(void **state)
+{
+	(void)state;
+	torture(torture_lint);
+}
+
 static void expansion_survives_every_failing_allocation(void **state)
 {
 	(void)state;
@@ -223,6 +256,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(parsing_survives_every_failing_allocation),
+		cmocka_unit_test(linting_survives_every_failing_allocation),
 		cmocka_unit_test(expansion_survives_every_failing_allocation),
 		cmocka_unit_test(ignoring_survives_every_failing_allocation),
 		cmocka_unit_test(values_survive_every_failing_allocation),

@@ -1,0 +1,132 @@
+#include "parser/lint_scope.h"
+
+#include <string.h>
+
+#include "parser/suggest.h"
+
+struct var {
+	bool set;
+	char value[];
+};
+
+void scope_init(struct scope *s)
+{
+	*s = (struct scope){ .vars = map_new(free) };
+	s->failed = !s->vars;
+}
+
+void scope_release(struct scope *s)
+{
+	map_free(s->vars);
+	strv_release(&s->names);
+	strv_release(&s->unset);
+	*s = (struct scope){ 0 };
+}
+
+static const struct var *find(const struct scope *s, const char *name)
+{
+	const struct var *var = NULL;
+
+	for (; s && !var; s = s->parent)
+		if (s->vars)
+			var = map_get(s->vars, name, strlen(name));
+	return var;
+}
+
+bool scope_declares(const struct scope *s, const char *name)
+{
+	return find(s, name);
+}
+
+const char *scope_get(const struct scope *s, const char *name)
+{
+	const struct var *var = find(s, name);
+
+	return var && var->set ? var->value : NULL;
+}
+
+void scope_set(struct scope *s, const char *name, const char *value)
+{
+	size_t len = value ? strlen(value) : 0;
+	struct var *var = calloc(1, sizeof(*var) + len + 1);
+
+	if (!var || !s->vars) {
+		free(var);
+		s->failed = true;
+		return;
+	}
+	var->set = value;
+	if (value)
+		memcpy(var->value, value, len);
+	if (!map_get(s->vars, name, strlen(name)))
+		strv_append(&s->names, name);
+	if (map_put(s->vars, name, strlen(name), var) < 0) {
+		free(var);
+		s->failed = true;
+	}
+	s->failed |= s->names.failed;
+}
+
+void scope_inherit(struct scope *s, const struct scope *parent)
+{
+	s->parent = parent;
+	s->complete = parent->complete;
+	s->workdir_set = parent->workdir_set;
+	s->shell_set = parent->shell_set;
+}
+
+const char *scope_suggest(const struct scope *s, const char *name)
+{
+	const char *near = NULL;
+
+	for (; s && !near; s = s->parent)
+		near = suggest(name, (const char *const *)s->names.items,
+			       s->names.len, false);
+	return near;
+}
+
+static const char *lookup(void *ctx, const char *name)
+{
+	return scope_get(ctx, name);
+}
+
+/* Each name once. */
+static void note_unset(void *ctx, const char *name)
+{
+	struct scope *s = ctx;
+
+	if (!scope_declares(s, name) && strv_find(&s->unset, name) < 0)
+		strv_append(&s->unset, name);
+}
+
+static struct expand_env env_of(struct scope *s)
+{
+	return (struct expand_env){ lookup, s, note_unset };
+}
+
+char *scope_expand(struct scope *s, const char *word, char escape)
+{
+	struct expand_env env = env_of(s);
+	struct error err = ERROR_INIT;
+	char *result = expand_word(word, escape, &env, &err);
+
+	/* A word that fails here fails in the build, with a better message. */
+	s->failed |= s->unset.failed || (!result && err.kind == ERROR_NOMEM);
+	return result;
+}
+
+void scope_expand_heredoc(struct scope *s, const char *body, size_t len)
+{
+	struct expand_env env = env_of(s);
+	struct error err = ERROR_INIT;
+	size_t result_len;
+	char *result = expand_heredoc(body, len, &env, &result_len, &err);
+
+	s->failed |= s->unset.failed || (!result && err.kind == ERROR_NOMEM);
+	free(result);
+}
+
+void scope_forget_unset(struct scope *s)
+{
+	strv_release(&s->unset);
+}
