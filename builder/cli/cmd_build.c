@@ -16,6 +16,7 @@
 struct build_command {
 	struct session_options session;
 	struct build_input_options input;
+	char *context;
 	struct limit_options limits;
 	const char *target, *platform, *network, *iidfile, *metadata_file;
 	const char *hostname;
@@ -42,13 +43,20 @@ static void command_release(struct build_command *c)
 	for (i = 0; i < c->n_parsed; i++)
 		output_release(&c->parsed[i]);
 	free(c->parsed);
+	free(c->context);
 	limit_options_release(&c->limits);
 }
 DEFINE_RELEASE(struct build_command, command_release);
 
 static int parse_words(struct build_command *c, int argc, char **argv,
-		       bool *help, struct error *err)
+		       struct error *err)
 {
+	static const struct command_usage usage = {
+		"build [OPTIONS] PATH",
+		"build takes one PATH, the build context; \".\" is this "
+		"directory",
+		1, 1
+	};
 	const struct option_spec specs[] = {
 		{ "file", 'f', OPTION_STRING, &c->input.dockerfile, "FILE",
 		  "Dockerfile (default: Dockerfile in PATH; -: stdin)" },
@@ -102,22 +110,12 @@ static int parse_words(struct build_command *c, int argc, char **argv,
 		{ "builder", 0, OPTION_IGNORED_STRING, NULL, NULL, NULL },
 	};
 	AUTO(strv_release) struct strv words = STRV_INIT;
+	int rc = options_command(&usage, specs, ARRAY_LEN(specs), argc, argv,
+				 &words, err);
 
-	if (options_parse(specs, ARRAY_LEN(specs), argc, argv, &words, help,
-			  err) < 0)
-		return -1;
-	if (*help)
-		return session_help("build [OPTIONS] PATH", specs,
-				    ARRAY_LEN(specs));
-	if (words.len != 1)
-		return error_set(err, ERROR_USAGE,
-				 "build takes one PATH, the build context; "
-				 "\".\" is this directory");
-	/* The list owns a copy; the word in argv lives long enough. */
-	for (int i = 1; i < argc; i++)
-		if (!strcmp(argv[i], words.items[0]))
-			c->input.context = argv[i];
-	return 0;
+	if (rc > 0)
+		c->context = strv_remove(&words, 0);
+	return rc;
 }
 
 static int parse_tags(struct build_command *c, struct error *err)
@@ -215,6 +213,7 @@ static int parse_allow(const struct build_command *c, struct solve_options *so,
 static int make_options(struct build_command *c, struct build_options *ret,
 			struct error *err)
 {
+	c->input.context = c->context;
 	c->input.build_contexts = &c->build_contexts;
 	*ret = (struct build_options){
 		.input = c->input,
@@ -347,12 +346,10 @@ int cmd_build(int argc, char **argv, struct error *err)
 {
 	AUTO(command_release) struct build_command c = { 0 };
 	struct build_options options;
-	bool help = false;
+	int rc = parse_words(&c, argc, argv, err);
 
-	if (parse_words(&c, argc, argv, &help, err) < 0)
-		return -1;
-	if (help)
-		return 0;
+	if (rc <= 0)
+		return rc;
 	if (parse_tags(&c, err) < 0 || parse_outputs(&c, err) < 0 ||
 	    make_options(&c, &options, err) < 0)
 		return -1;

@@ -72,7 +72,10 @@ static int print_history(const struct image *image, bool whole,
 int cmd_history(int argc, char **argv, struct error *err)
 {
 	struct session_options options = { 0 };
-	bool help = false, whole = false;
+	bool whole = false;
+	static const struct command_usage usage = { "history [OPTIONS] IMAGE",
+						    "history takes one image",
+						    1, 1 };
 	const struct option_spec specs[] = {
 		{ "no-trunc", 0, OPTION_BOOL, &whole, NULL,
 		  "show whole instructions" },
@@ -81,15 +84,12 @@ int cmd_history(int argc, char **argv, struct error *err)
 	AUTO(strv_release) struct strv words = STRV_INIT;
 	AUTO(session_close) struct session *s = NULL;
 	AUTO(image_free) struct image *image = NULL;
+	int rc;
 
-	if (options_parse(specs, ARRAY_LEN(specs), argc, argv, &words, &help,
-			  err) < 0)
-		return -1;
-	if (help)
-		return session_help("history [OPTIONS] IMAGE", specs,
-				    ARRAY_LEN(specs));
-	if (words.len != 1)
-		return error_set(err, ERROR_USAGE, "history takes one image");
+	rc = options_command(&usage, specs, ARRAY_LEN(specs), argc, argv,
+			     &words, err);
+	if (rc <= 0)
+		return rc;
 	if (session_open(&options, &s, err) < 0 ||
 	    session_open_image(s, words.items[0], &image, err) < 0)
 		return -1;

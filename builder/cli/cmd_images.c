@@ -150,8 +150,11 @@ static int list(struct session *s, const char *format, bool quiet,
 int cmd_images(int argc, char **argv, struct error *err)
 {
 	struct session_options options = { 0 };
-	bool help = false, quiet = false;
+	bool quiet = false;
 	const char *format = "table";
+	static const struct command_usage usage = { "images [OPTIONS]",
+						    "images takes no arguments",
+						    0, 0 };
 	const struct option_spec specs[] = {
 		{ "quiet", 'q', OPTION_BOOL, &quiet, NULL, "print ids only" },
 		{ "format", 0, OPTION_STRING, &format, "FORMAT",
@@ -160,15 +163,12 @@ int cmd_images(int argc, char **argv, struct error *err)
 	};
 	AUTO(strv_release) struct strv words = STRV_INIT;
 	AUTO(session_close) struct session *s = NULL;
+	int rc;
 
-	if (options_parse(specs, ARRAY_LEN(specs), argc, argv, &words, &help,
-			  err) < 0)
-		return -1;
-	if (help)
-		return session_help("images [OPTIONS]", specs,
-				    ARRAY_LEN(specs));
-	if (words.len)
-		return error_set(err, ERROR_USAGE, "images takes no arguments");
+	rc = options_command(&usage, specs, ARRAY_LEN(specs), argc, argv,
+			     &words, err);
+	if (rc <= 0)
+		return rc;
 	if (strcmp(format, "table") != 0 && strcmp(format, "json") != 0)
 		return error_set(err, ERROR_USAGE,
 				 "unknown format \"%s\"; use table or json",

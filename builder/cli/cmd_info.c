@@ -51,16 +51,16 @@ static int info(const char *root, struct error *err)
 int cmd_info(int argc, char **argv, struct error *err)
 {
 	struct session_options options = { 0 };
+	static const struct command_usage usage = { "info",
+						    "info takes no arguments",
+						    0, 0 };
 	const struct option_spec specs[] = { SESSION_STORE_OPTIONS(options) };
 	AUTO(strv_release) struct strv words = STRV_INIT;
-	bool help = false;
+	int rc;
 
-	if (options_parse(specs, ARRAY_LEN(specs), argc, argv, &words, &help,
-			  err) < 0)
-		return -1;
-	if (help)
-		return session_help("info", specs, ARRAY_LEN(specs));
-	if (words.len)
-		return error_set(err, ERROR_USAGE, "info takes no arguments");
+	rc = options_command(&usage, specs, ARRAY_LEN(specs), argc, argv,
+			     &words, err);
+	if (rc <= 0)
+		return rc;
 	return info(options.root, err);
 }

@@ -113,17 +113,16 @@ static int inspect(const struct session_options *options,
 int cmd_inspect(int argc, char **argv, struct error *err)
 {
 	struct session_options options = { 0 };
+	static const struct command_usage usage = { "inspect IMAGE...",
+						    "inspect takes image names",
+						    1, WORDS_ANY };
 	const struct option_spec specs[] = { SESSION_STORE_OPTIONS(options) };
 	AUTO(strv_release) struct strv words = STRV_INIT;
-	bool help = false;
+	int rc;
 
-	if (options_parse(specs, ARRAY_LEN(specs), argc, argv, &words, &help,
-			  err) < 0)
-		return -1;
-	if (help)
-		return session_help("inspect IMAGE...", specs,
-				    ARRAY_LEN(specs));
-	if (!words.len)
-		return error_set(err, ERROR_USAGE, "inspect takes image names");
+	rc = options_command(&usage, specs, ARRAY_LEN(specs), argc, argv,
+			     &words, err);
+	if (rc <= 0)
+		return rc;
 	return inspect(&options, &words, err);
 }

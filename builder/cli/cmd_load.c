@@ -48,12 +48,33 @@ static int load(struct session *s, int fd, const struct platform *platform,
 	return batch_publish(s->batch, err);
 }
 
+/* The archive; stdin when no file is named. */
+static int open_input(const char *path, struct error *err)
+{
+	int fd = path ? open(path, O_RDONLY | O_CLOEXEC)
+		      : fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3);
+
+	if (fd < 0)
+		return error_sys(err, errno, "cannot read \"%s\"",
+				 path ? path : "standard input");
+	if (!path && isatty(fd)) {
+		close(fd);
+		return error_set(err, ERROR_USAGE,
+				 "load reads an archive from standard input, "
+				 "which is a terminal; name a file with -i");
+	}
+	return fd;
+}
+
 int cmd_load(int argc, char **argv, struct error *err)
 {
 	struct session_options options = { 0 };
 	struct platform platform = platform_host();
 	const char *input = NULL, *platform_text = NULL;
-	bool help = false;
+	static const struct command_usage usage = {
+		"load [OPTIONS]",
+		"load takes no arguments; name the archive with -i", 0, 0
+	};
 	const struct option_spec specs[] = {
 		{ "input", 'i', OPTION_STRING, &input, "FILE",
 		  "archive to read (default: stdin)" },
@@ -66,27 +87,17 @@ int cmd_load(int argc, char **argv, struct error *err)
 	AUTO(strv_release) struct strv words = STRV_INIT;
 	AUTO(session_close) struct session *s = NULL;
 	autoclose int fd = -1;
+	int rc;
 
-	if (options_parse(specs, ARRAY_LEN(specs), argc, argv, &words, &help,
-			  err) < 0)
-		return -1;
-	if (help)
-		return session_help("load [OPTIONS]", specs, ARRAY_LEN(specs));
-	if (words.len)
-		return error_set(err, ERROR_USAGE,
-				 "load takes no arguments; name the archive "
-				 "with -i");
+	rc = options_command(&usage, specs, ARRAY_LEN(specs), argc, argv,
+			     &words, err);
+	if (rc <= 0)
+		return rc;
 	if (platform_text && platform_parse(platform_text, &platform, err) < 0)
 		return -1;
-	fd = input ? open(input, O_RDONLY | O_CLOEXEC)
-		   : fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3);
+	fd = open_input(input, err);
 	if (fd < 0)
-		return error_sys(err, errno, "cannot read \"%s\"",
-				 input ? input : "standard input");
-	if (!input && isatty(fd))
-		return error_set(err, ERROR_USAGE,
-				 "load reads an archive from standard input, "
-				 "which is a terminal; name a file with -i");
+		return -1;
 	if (session_open(&options, &s, err) < 0)
 		return -1;
 	if (load(s, fd, &platform, err) < 0)

@@ -73,7 +73,10 @@ int cmd_prune(int argc, char **argv, struct error *err)
 	struct gc_options options = { .wait = true };
 	AUTO(strv_release) struct strv filters = STRV_INIT;
 	AUTO(strv_release) struct strv words = STRV_INIT;
-	bool help = false, all = false;
+	bool all = false;
+	static const struct command_usage usage = { "prune [OPTIONS]",
+						    "prune takes no arguments",
+						    0, 0 };
 	const struct option_spec specs[] = {
 		{ "all", 'a', OPTION_BOOL, &all, NULL,
 		  "forget the build cache and cache mounts, too" },
@@ -82,14 +85,12 @@ int cmd_prune(int argc, char **argv, struct error *err)
 		{ "force", 'f', OPTION_IGNORED_BOOL, NULL, NULL, NULL },
 		SESSION_STORE_OPTIONS(session),
 	};
+	int rc;
 
-	if (options_parse(specs, ARRAY_LEN(specs), argc, argv, &words, &help,
-			  err) < 0)
-		return -1;
-	if (help)
-		return session_help("prune [OPTIONS]", specs, ARRAY_LEN(specs));
-	if (words.len)
-		return error_set(err, ERROR_USAGE, "prune takes no arguments");
+	rc = options_command(&usage, specs, ARRAY_LEN(specs), argc, argv,
+			     &words, err);
+	if (rc <= 0)
+		return rc;
 	if (parse_filters(&filters, &options, err) < 0)
 		return -1;
 	options.drop_steps = options.drop_mounts = all;

@@ -71,7 +71,9 @@ int cmd_pull(int argc, char **argv, struct error *err)
 	struct session_options options = { 0 };
 	struct platform platform = platform_host();
 	const char *platform_text = NULL;
-	bool help = false;
+	static const struct command_usage usage = { "pull [OPTIONS] NAME...",
+						    "pull takes image names", 1,
+						    WORDS_ANY };
 	const struct option_spec specs[] = {
 		{ "platform", 0, OPTION_STRING, &platform_text, "OS/ARCH",
 		  "platform to pull (default: this machine's)" },
@@ -83,15 +85,12 @@ int cmd_pull(int argc, char **argv, struct error *err)
 	AUTO(strv_release) struct strv words = STRV_INIT;
 	AUTO(session_close) struct session *s = NULL;
 	size_t i;
+	int rc;
 
-	if (options_parse(specs, ARRAY_LEN(specs), argc, argv, &words, &help,
-			  err) < 0)
-		return -1;
-	if (help)
-		return session_help("pull [OPTIONS] NAME...", specs,
-				    ARRAY_LEN(specs));
-	if (!words.len)
-		return error_set(err, ERROR_USAGE, "pull takes image names");
+	rc = options_command(&usage, specs, ARRAY_LEN(specs), argc, argv,
+			     &words, err);
+	if (rc <= 0)
+		return rc;
 	if (platform_text && platform_parse(platform_text, &platform, err) < 0)
 		return -1;
 	if (session_open(&options, &s, err) < 0)

@@ -69,8 +69,14 @@ static int push(struct session *s, const struct push_command *c,
 }
 
 static int parse_words(struct push_command *c, int argc, char **argv,
-		       struct strv *words, bool *help, struct error *err)
+		       struct strv *words, struct error *err)
 {
+	static const struct command_usage usage = {
+		"push [OPTIONS] IMAGE [DESTINATION]",
+		"push takes an image and, when it goes elsewhere, its "
+		"destination",
+		1, 2
+	};
 	const struct option_spec specs[] = {
 		{ "compression", 0, OPTION_STRING, &c->compression, "KIND",
 		  "gzip (default), zstd or uncompressed" },
@@ -86,17 +92,8 @@ static int parse_words(struct push_command *c, int argc, char **argv,
 		SESSION_REGISTRY_OPTIONS(c->session),
 	};
 
-	if (options_parse(specs, ARRAY_LEN(specs), argc, argv, words, help,
-			  err) < 0)
-		return -1;
-	if (*help)
-		return session_help("push [OPTIONS] IMAGE [DESTINATION]", specs,
-				    ARRAY_LEN(specs));
-	if (words->len < 1 || words->len > 2)
-		return error_set(err, ERROR_USAGE,
-				 "push takes an image and, when it goes "
-				 "elsewhere, its destination");
-	return 0;
+	return options_command(&usage, specs, ARRAY_LEN(specs), argc, argv,
+			       words, err);
 }
 
 int cmd_push(int argc, char **argv, struct error *err)
@@ -104,12 +101,10 @@ int cmd_push(int argc, char **argv, struct error *err)
 	struct push_command c = { 0 };
 	AUTO(strv_release) struct strv words = STRV_INIT;
 	AUTO(session_close) struct session *s = NULL;
-	bool help = false;
+	int rc = parse_words(&c, argc, argv, &words, err);
 
-	if (parse_words(&c, argc, argv, &words, &help, err) < 0)
-		return -1;
-	if (help)
-		return 0;
+	if (rc <= 0)
+		return rc;
 	if (make_format(&c, err) < 0 || session_open(&c.session, &s, err) < 0)
 		return -1;
 	return push(s, &c, words.items[0], words.items[words.len - 1], err);

@@ -44,7 +44,10 @@ static int remove_one(struct session *s, const char *text, struct error *err)
 int cmd_rmi(int argc, char **argv, struct error *err)
 {
 	struct session_options options = { 0 };
-	bool help = false, force = false;
+	bool force = false;
+	static const struct command_usage usage = { "rmi [OPTIONS] IMAGE...",
+						    "rmi takes image names", 1,
+						    WORDS_ANY };
 	const struct option_spec specs[] = {
 		{ "force", 'f', OPTION_BOOL, &force, NULL,
 		  "an image that does not exist is no error" },
@@ -53,15 +56,12 @@ int cmd_rmi(int argc, char **argv, struct error *err)
 	AUTO(strv_release) struct strv words = STRV_INIT;
 	AUTO(session_close) struct session *s = NULL;
 	size_t i;
+	int rc;
 
-	if (options_parse(specs, ARRAY_LEN(specs), argc, argv, &words, &help,
-			  err) < 0)
-		return -1;
-	if (help)
-		return session_help("rmi [OPTIONS] IMAGE...", specs,
-				    ARRAY_LEN(specs));
-	if (!words.len)
-		return error_set(err, ERROR_USAGE, "rmi takes image names");
+	rc = options_command(&usage, specs, ARRAY_LEN(specs), argc, argv,
+			     &words, err);
+	if (rc <= 0)
+		return rc;
 	if (session_open(&options, &s, err) < 0)
 		return -1;
 	for (i = 0; i < words.len; i++) {

@@ -43,7 +43,9 @@ int cmd_save(int argc, char **argv, struct error *err)
 {
 	struct session_options options = { 0 };
 	const char *dest = NULL, *format = "docker";
-	bool help = false;
+	static const struct command_usage usage = { "save [OPTIONS] IMAGE",
+						    "save takes one image", 1,
+						    1 };
 	const struct option_spec specs[] = {
 		{ "output", 'o', OPTION_STRING, &dest, "FILE",
 		  "archive to write (default: stdout)" },
@@ -56,15 +58,12 @@ int cmd_save(int argc, char **argv, struct error *err)
 	};
 	AUTO(strv_release) struct strv words = STRV_INIT;
 	AUTO(session_close) struct session *s = NULL;
+	int rc;
 
-	if (options_parse(specs, ARRAY_LEN(specs), argc, argv, &words, &help,
-			  err) < 0)
-		return -1;
-	if (help)
-		return session_help("save [OPTIONS] IMAGE", specs,
-				    ARRAY_LEN(specs));
-	if (words.len != 1)
-		return error_set(err, ERROR_USAGE, "save takes one image");
+	rc = options_command(&usage, specs, ARRAY_LEN(specs), argc, argv,
+			     &words, err);
+	if (rc <= 0)
+		return rc;
 	if (strcmp(format, "docker") != 0 && strcmp(format, "oci") != 0)
 		return error_set(err, ERROR_USAGE,
 				 "--format takes docker or oci, not \"%s\"",

@@ -25,17 +25,16 @@ static int tag(const struct session_options *options, const char *source,
 int cmd_tag(int argc, char **argv, struct error *err)
 {
 	struct session_options options = { 0 };
+	static const struct command_usage usage = {
+		"tag IMAGE NAME", "tag takes an image and its new name", 2, 2
+	};
 	const struct option_spec specs[] = { SESSION_STORE_OPTIONS(options) };
 	AUTO(strv_release) struct strv words = STRV_INIT;
-	bool help = false;
+	int rc;
 
-	if (options_parse(specs, ARRAY_LEN(specs), argc, argv, &words, &help,
-			  err) < 0)
-		return -1;
-	if (help)
-		return session_help("tag IMAGE NAME", specs, ARRAY_LEN(specs));
-	if (words.len != 2)
-		return error_set(err, ERROR_USAGE,
-				 "tag takes an image and its new name");
+	rc = options_command(&usage, specs, ARRAY_LEN(specs), argc, argv,
+			     &words, err);
+	if (rc <= 0)
+		return rc;
 	return tag(&options, words.items[0], words.items[1], err);
 }

@@ -197,3 +197,21 @@ void options_print(FILE *out, const struct option_spec *specs, size_t n)
 			fprintf(out, "      --%-26s %s\n", left, specs[i].help);
 	}
 }
+
+int options_command(const struct command_usage *usage,
+		    const struct option_spec *specs, size_t n, int argc,
+		    char **argv, struct strv *words, struct error *err)
+{
+	bool help = false;
+
+	if (options_parse(specs, n, argc, argv, words, &help, err) < 0)
+		return -1;
+	if (help) {
+		printf("Usage: shale %s\n\nOptions:\n", usage->line);
+		options_print(stdout, specs, n);
+		return 0;
+	}
+	if (words->len < usage->min_words || words->len > usage->max_words)
+		return error_set(err, ERROR_USAGE, "%s", usage->words);
+	return 1;
+}

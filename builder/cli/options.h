@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
 
 #include "store/base/error.h"
@@ -37,6 +38,24 @@ struct option_spec {
 int options_parse(const struct option_spec *specs, size_t n, int argc,
 		  char **argv, struct strv *words, bool *help,
 		  struct error *err);
+
+/* What a subcommand takes besides options. */
+struct command_usage {
+	const char *line;  /* "tag IMAGE NAME", behind "Usage: shale " */
+	const char *words; /* what to say when their number is wrong */
+	size_t min_words;
+	size_t max_words; /* WORDS_ANY: no limit */
+};
+
+#define WORDS_ANY SIZE_MAX
+
+/*
+ * Parse a subcommand's line, answer --help on stdout, and count the words:
+ * 1 to go on, 0 when help was all that was asked for, -1.
+ */
+int options_command(const struct command_usage *usage,
+		    const struct option_spec *specs, size_t n, int argc,
+		    char **argv, struct strv *words, struct error *err);
 
 /* One line an option. */
 void options_print(FILE *out, const struct option_spec *specs, size_t n);

@@ -212,12 +212,3 @@ int session_open_image(struct session *s, const char *text, struct image **ret,
 		return error_wrap(err, "opening image \"%s\"", text);
 	return 0;
 }
-
-int session_help(const char *usage, const struct option_spec *specs, size_t n)
-{
-	printf("Usage: shale %s\n", usage);
-	if (n)
-		printf("\nOptions:\n");
-	options_print(stdout, specs, n);
-	return 0;
-}

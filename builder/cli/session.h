@@ -88,7 +88,4 @@ int session_open_image(struct session *s, const char *text, struct image **ret,
 /* The stored form of a name given by the user. The caller frees. */
 char *session_name(const char *text, struct error *err);
 
-/* Print "Usage: shale ..." with the options, for --help. Returns 0. */
-int session_help(const char *usage, const struct option_spec *specs, size_t n);
-
 #endif
