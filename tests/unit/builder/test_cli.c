@@ -18,7 +18,7 @@ struct parsed {
 	struct strv tags, words;
 };
 
-static int parse(struct parsed *p, char **argv, struct error *err)
+static int parse(struct parsed *p, const char *const *argv, struct error *err)
 {
 	const struct option_spec specs[] = {
 		{ "push", 'p', OPTION_BOOL, &p->push, NULL, "" },
@@ -30,8 +30,9 @@ static int parse(struct parsed *p, char **argv, struct error *err)
 
 	while (argv[argc])
 		argc++;
-	return options_parse(specs, ARRAY_LEN(specs), argc, argv, &p->words,
-			     &p->help, err);
+	/* main()'s argv is not const for historical reasons only. */
+	return options_parse(specs, ARRAY_LEN(specs), argc, (char **)argv,
+			     &p->words, &p->help, err);
 }
 
 static void release(struct parsed *p)
@@ -42,9 +43,10 @@ static void release(struct parsed *p)
 
 static void every_spelling_of_an_option_is_understood(void **state)
 {
-	char *argv[] = { "build", "-t",	  "a",	  "--tag=b", "-tc",
-			 "-pf",	  "Dock", "--rm", ".",	     "--push=false",
-			 "--",	  "-x",	  NULL };
+	const char *argv[] = { "build", "-t",		"a",	"--tag=b",
+			       "-tc",	"-pf",		"Dock", "--rm",
+			       ".",	"--push=false", "--",	"-x",
+			       NULL };
 	struct parsed p = { 0 };
 	struct error err = ERROR_INIT;
 
@@ -65,7 +67,7 @@ static void every_spelling_of_an_option_is_understood(void **state)
 static void a_wrong_option_is_a_usage_error_that_helps(void **state)
 {
 	static const struct {
-		char *word;
+		const char *word;
 		const char *message;
 	} rows[] = {
 		{ "--psh", "unknown option --psh (did you mean --push?)" },
@@ -79,7 +81,7 @@ static void a_wrong_option_is_a_usage_error_that_helps(void **state)
 
 	(void)state;
 	for (i = 0; i < ARRAY_LEN(rows); i++) {
-		char *argv[] = { "build", rows[i].word, NULL };
+		const char *argv[] = { "build", rows[i].word, NULL };
 		struct parsed p = { 0 };
 		struct error err = ERROR_INIT;
 		char text[512];
