@@ -24,6 +24,8 @@ struct engine {
 	bool legacy_mounts;	/* no new mount API */
 	bool single_id;		/* only one id is mapped */
 	uint64_t permitted;	/* our own capabilities */
+	dev_t own_dev;		/* the file we are running from */
+	ino_t own_ino;
 	struct seccomp_cache *seccomp;
 };
 

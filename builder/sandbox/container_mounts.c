@@ -11,6 +11,7 @@
 #include "store/base/cleanup.h"
 #include "store/base/confined.h"
 #include "store/base/io.h"
+#include "store/base/path.h"
 
 static int open_scratch(const struct container *c, struct error *err)
 {
@@ -210,7 +211,13 @@ static int mount_one(struct container *c, size_t i, struct error *err)
 	const struct mount_target target = { .root = c->root,
 					     .path = m->target };
 	bool is_dir = m->kind == SANDBOX_MOUNT_TMPFS || m->source_is_dir;
+	autofree char *clean = path_clean_rooted(m->target);
 
+	if (!clean)
+		return error_nomem(err, "a mount point");
+	if (!*clean)
+		return error_set(err, ERROR_REFUSED,
+				 "nothing can be mounted on the root itself");
 	if (container_provide(c, m->target, is_dir, err) < 0)
 		return -1;
 	if (m->kind == SANDBOX_MOUNT_TMPFS)

@@ -16,7 +16,6 @@
 #include "builder/sandbox/seccomp.h"
 #include "store/base/buf.h"
 #include "store/base/cleanup.h"
-#include "store/base/strv.h"
 
 /* Where the report's pipe goes while everything above is closed. */
 #define STATUS_FD 3
@@ -126,47 +125,101 @@ static int drop_rights(struct container *c, struct error *err)
 	return caps_set(c->sb->user.uid == 0 ? caps : 0, 0, err);
 }
 
+/* "#!INTERPRETER ..." in `line`: a pointer to its name, or NULL. */
+static char *interpreter_of(char *line)
+{
+	char *name = line + 2;
+
+	if (line[0] != '#' || line[1] != '!')
+		return NULL;
+	name += strspn(name, " \t");
+	name[strcspn(name, " \t\n")] = '\0';
+	return *name ? name : NULL;
+}
+
+/*
+ * Refuse to run ourselves: as "/proc/self/exe", for one, an image could start
+ * the builder's own file in here, also as an interpreter, and get hold of it.
+ * What cannot be read is left to the kernel to refuse.
+ */
+static int check_program(const struct engine *e, const char *file)
+{
+	char line[256];
+
+	/* The kernel follows no more interpreters than this. */
+	for (int depth = 0; file && depth < 6; depth++) {
+		autoclose int fd = open(file, O_RDONLY | O_NONBLOCK | O_NOCTTY |
+						      O_CLOEXEC);
+		struct stat st;
+		ssize_t len;
+
+		if (fd < 0 || fstat(fd, &st) < 0)
+			return 0;
+		if (st.st_dev == e->own_dev && st.st_ino == e->own_ino)
+			return EPERM;
+		len = read(fd, line, sizeof(line) - 1);
+		if (len < 0)
+			return 0;
+		line[len] = '\0';
+		file = interpreter_of(line);
+	}
+	return 0;
+}
+
+/* Returns on failure only, with the reason. */
+static int exec_file(const struct container *c, const char *file)
+{
+	/* execve() takes them without const and leaves them alone. */
+	char *const *args = (char *const *)c->sb->args;
+	char *const *env = (char *const *)c->sb->env;
+	int sys = check_program(c->engine, file);
+
+	if (sys)
+		return sys;
+	execve(file, args, env);
+	return errno;
+}
+
 /* "DIR/NAME" for each DIR of PATH; an empty one is the current directory. */
-static int exec_in_path(const char *path, char *const *args, char *const *env)
+static int exec_in_path(const struct container *c, const char *path)
 {
 	int result = ENOENT;
 
 	while (path) {
 		const char *end = strchrnul(path, ':');
 		AUTO(buf_release) struct buf file = BUF_INIT;
+		int sys;
 
 		buf_printf(&file, "%.*s%s%s", (int)(end - path), path,
-			   end > path ? "/" : "", args[0]);
+			   end > path ? "/" : "", c->sb->args[0]);
 		if (file.failed)
 			return ENOMEM;
-		execve(file.data, args, env);
+		sys = exec_file(c, file.data);
 		/* Keep looking, as a shell does, but remember a refusal. */
-		if (errno == EACCES)
+		if (sys == EACCES)
 			result = EACCES;
-		else if (errno != ENOENT && errno != ENOTDIR)
-			return errno;
+		else if (sys != ENOENT && sys != ENOTDIR)
+			return sys;
 		path = *end ? end + 1 : NULL;
 	}
 	return result;
 }
 
-static int exec_program(const struct sandbox *sb, struct error *err)
+static const char *path_of(const struct sandbox *sb)
 {
-	/* execve() takes them without const and leaves them alone. */
-	char *const *args = (char *const *)sb->args;
-	char *const *env = (char *const *)sb->env;
-	const struct strv list = { .items = (char **)sb->env };
-	const char *path;
-	int sys;
+	for (size_t i = 0; sb->env && sb->env[i]; i++)
+		if (strncmp(sb->env[i], "PATH=", 5) == 0)
+			return sb->env[i] + 5;
+	return "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+}
 
-	if (strchr(args[0], '/')) {
-		execve(args[0], args, env);
-		sys = errno;
-	} else {
-		path = strv_env_get(&list, "PATH");
-		sys = exec_in_path(path ? path : "/usr/bin:/bin", args, env);
-	}
-	error_sys(err, sys, "cannot run '%s'", args[0]);
+static int exec_program(const struct container *c, struct error *err)
+{
+	const char *name = c->sb->args[0];
+	int sys = strchr(name, '/') ? exec_file(c, name)
+				    : exec_in_path(c, path_of(c->sb));
+
+	error_sys(err, sys, "cannot run '%s'", name);
 	err->kind = ERROR_COMMAND;
 	return -1;
 }
@@ -190,5 +243,5 @@ int container_exec(struct container *c, struct error *err)
 	sigemptyset(&none);
 	if (sigprocmask(SIG_SETMASK, &none, NULL) < 0)
 		return error_sys(err, errno, "cannot unblock signals");
-	return exec_program(c->sb, err);
+	return exec_program(c, err);
 }

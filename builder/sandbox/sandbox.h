@@ -55,6 +55,7 @@ struct sandbox_user {
 	size_t n_groups;
 };
 
+/* Reserved: any limit is refused today. */
 struct sandbox_limits {
 	int64_t memory_bytes;	   /* 0: none; likewise below */
 	int64_t memory_swap_bytes; /* total; -1: unlimited */
@@ -125,7 +126,8 @@ struct sandbox_result {
 struct spawner;
 
 /*
- * Fork the spawner. Call before any thread exists and after the program has
+ * Fork the spawner. Call from the main thread before any other exists (when
+ * the thread ends that called, so does the spawner) and after the program has
  * entered its user namespace.
  */
 int spawner_start(struct spawner **ret, struct error *err);

@@ -13,6 +13,7 @@
 
 #include "builder/sandbox/container.h"
 #include "builder/sandbox/mount.h"
+#include "builder/sandbox/network.h"
 #include "builder/sandbox/sandbox.h"
 #include "builder/sandbox/spawner_wire.h"
 #include "builder/sandbox/wire.h"
@@ -190,10 +191,27 @@ static int await_reply(int fd, struct cancel *cancel,
 	return 0;
 }
 
+static bool has_limits(const struct sandbox_limits *l)
+{
+	return l->memory_bytes || l->memory_swap_bytes || l->cpu_quota_us ||
+	       l->cpu_period_us || l->cpu_shares || l->pids || l->cpuset_cpus;
+}
+
+/* What is asked for and cannot be had is an error, never left out. */
 static int check(const struct sandbox *sb, struct error *err)
 {
+	const char *why;
+
 	if (!sb->args || !sb->args[0])
 		return error_set(err, ERROR_DOCKERFILE, "no command to run");
+	if (has_limits(&sb->limits))
+		return error_set(err, ERROR_REFUSED,
+				 "limits of memory, processors and processes "
+				 "are not built in yet");
+	if (sb->network == SANDBOX_NETWORK_PRIVATE &&
+	    !sandbox_network_private_available(&why))
+		return error_set(err, ERROR_REFUSED, "no private network: %s",
+				 why);
 	for (size_t i = 0; i < sb->n_mounts; i++)
 		if (sb->mounts[i].discard && !sb->scratch)
 			return error_set(err, ERROR_SYSTEM,

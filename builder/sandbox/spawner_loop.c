@@ -131,7 +131,12 @@ static void find_engine(struct engine *e, struct error *err)
 {
 	struct error ignored = ERROR_INIT;
 	autoclose int probe = confined_open(AT_FDCWD, "/", O_PATH, 0, &ignored);
+	struct stat own = { 0 };
 
+	if (stat("/proc/self/exe", &own) < 0)
+		error_sys(&ignored, errno, "no /proc");
+	e->own_dev = own.st_dev;
+	e->own_ino = own.st_ino;
 	e->is_initial_userns = userns_is_initial();
 	e->legacy_mounts = !mount_api_works();
 	e->single_id = !userns_uid_is_mapped(1);

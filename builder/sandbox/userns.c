@@ -231,7 +231,12 @@ static int map_single(uid_t uid, gid_t gid, struct error *err)
 	write_file("/proc/self/setgroups", "deny", &ignored);
 	snprintf(map, sizeof(map), "0 %u 1\n", uid);
 	if (write_file("/proc/self/uid_map", map, err) < 0)
-		return -1;
+		return err->sys == EPERM && uid == 0
+			       ? error_wrap(err,
+					    "root without CAP_SETFCAP can make "
+					    "no user namespace of its own; run "
+					    "as another user")
+			       : -1;
 	snprintf(map, sizeof(map), "0 %u 1\n", gid);
 	return write_file("/proc/self/gid_map", map, err);
 }
