@@ -2,13 +2,12 @@
 
 #include <fcntl.h>
 #include <string.h>
-#include <sys/stat.h>
+#include <sys/mman.h>
 
 #include "builder/secret.h"
 #include "store/base/io.h"
 
-#define SCRIPT_MODE   0755
-#define SHARED_MEMORY "/dev/shm"
+#define SCRIPT_MODE 0755
 
 void run_mounts_release(struct run_mounts *m)
 {
@@ -104,23 +103,15 @@ static int open_tmpfs(struct opening *o, struct error *err)
 	return 0;
 }
 
-/* A file without a name, in memory where there is a place for that. */
-static int make_memory_file(struct batch *b, const struct buf *contents,
-			    const struct mount_spec *spec, struct error *err)
+/* Bytes for a file in the container, never on a disk. */
+static int hold_contents(const void *data, size_t len, struct error *err)
 {
-	autoclose int fd =
-		open(SHARED_MEMORY, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+	autoclose int fd = memfd_create("mount", MFD_CLOEXEC);
 
 	if (fd < 0)
-		fd = openat(batch_fd(b), ".", O_TMPFILE | O_RDWR | O_CLOEXEC,
-			    0600);
-	if (fd < 0)
 		return error_sys(err, errno, "cannot make a file in memory");
-	if (io_write(fd, contents->data, contents->len, "a secret", err) < 0)
+	if (io_write(fd, data, len, "a mount", err) < 0)
 		return -1;
-	if (fchown(fd, spec->uid, spec->gid) < 0 || fchmod(fd, spec->mode) < 0)
-		return error_sys(err, errno, "cannot give a secret to %u:%u",
-				 spec->uid, spec->gid);
 	return steal_fd(&fd);
 }
 
@@ -151,15 +142,18 @@ static int open_secret(struct opening *o, struct error *err)
 		set_variable(o->mounts, spec->env, &contents);
 	if (!spec->target)
 		return 0;
-	o->state->source.fd =
-		make_memory_file(o->job->options->batch, &contents, spec, err);
+	o->state->source.fd = hold_contents(contents.data, contents.len, err);
 	if (contents.data)
 		explicit_bzero(contents.data, contents.len);
 	if (o->state->source.fd < 0)
 		return -1;
+	m->kind = SANDBOX_MOUNT_FILE;
 	m->source_fd = o->state->source.fd;
 	m->read_only = true;
 	m->no_exec = !(spec->mode & 0111);
+	m->mode = spec->mode;
+	m->uid = spec->uid;
+	m->gid = spec->gid;
 	return 0;
 }
 
@@ -222,42 +216,28 @@ static int open_script(struct run_mounts *ret, const struct inline_file *f,
 	struct run_mount_state *state = &ret->states[ret->len];
 	struct sandbox_mount *item = &ret->items[ret->len];
 	struct buf target = BUF_INIT;
-	autoclose int fd = -1;
 
 	buf_printf(&target, "/dev/pipes/%s", f->name);
 	strv_take(&ret->targets, buf_steal(&target));
 	if (strv_check(&ret->targets, "a script", err) < 0)
 		return -1;
-	*item = (struct sandbox_mount){
-		.target = ret->targets.items[ret->targets.len - 1],
-		.source_fd = -1,
-		.read_only = true,
-	};
 	state->source = (struct bind_source)BIND_SOURCE_INIT;
+	state->source.fd = hold_contents(f->content, f->len, err);
+	*item = (struct sandbox_mount){
+		.kind = SANDBOX_MOUNT_FILE,
+		.target = ret->targets.items[ret->targets.len - 1],
+		.source_fd = state->source.fd,
+		.read_only = true,
+		.mode = SCRIPT_MODE,
+	};
 	ret->len++;
-	state->source.copy = batch_fresh_name(ret->batch, "script", err);
-	if (!state->source.copy)
-		return -1;
-	fd = openat(batch_fd(ret->batch), state->source.copy,
-		    O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, SCRIPT_MODE);
-	if (fd < 0 || fchmod(fd, SCRIPT_MODE) < 0)
-		return error_sys(err, errno, "cannot write a script");
-	if (io_write(fd, f->content, f->len, "a script", err) < 0)
-		return -1;
-	/* While it is open for writing it cannot be run. */
-	close(steal_fd(&fd));
-	state->source.fd = openat(batch_fd(ret->batch), state->source.copy,
-				  O_PATH | O_NOFOLLOW | O_CLOEXEC);
-	if (state->source.fd < 0)
-		return error_sys(err, errno, "cannot open a script");
-	item->source_fd = state->source.fd;
-	return 0;
+	return item->source_fd < 0 ? -1 : 0;
 }
 
 /* Is there nothing to mount: a secret that was not given? */
 static bool is_void(const struct sandbox_mount *m)
 {
-	return m->kind == SANDBOX_MOUNT_BIND && m->source_fd < 0;
+	return m->kind != SANDBOX_MOUNT_TMPFS && m->source_fd < 0;
 }
 
 static void swap(struct run_mounts *m, size_t a, size_t b)

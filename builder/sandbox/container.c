@@ -121,7 +121,7 @@ static int set_up(struct container *c, struct error *err)
 	return 0;
 }
 
-/* Bind mounts take the descriptors in their order. */
+/* Mounts that have a source take the descriptors in their order. */
 static int hand_out_sources(struct sandbox *sb, const struct container_fds *fds,
 			    struct error *err)
 {
@@ -130,7 +130,7 @@ static int hand_out_sources(struct sandbox *sb, const struct container_fds *fds,
 	size_t used = 0;
 
 	for (size_t i = 0; i < sb->n_mounts; i++) {
-		if (mounts[i].kind != SANDBOX_MOUNT_BIND)
+		if (mounts[i].kind == SANDBOX_MOUNT_TMPFS)
 			continue;
 		if (used == fds->n_sources)
 			return error_set(err, ERROR_INTEGRITY,

@@ -205,6 +205,32 @@ static int mount_discarding(struct container *c, const struct sandbox_mount *m,
 				: discard_file(c, m, dir, target, err);
 }
 
+/* Secrets and scripts: never on a disk, gone with the container. */
+static int mount_copy(struct container *c, const struct sandbox_mount *m,
+		      size_t i, const struct mount_target *target,
+		      struct error *err)
+{
+	autoclose int fd = -1;
+	char name[32];
+
+	snprintf(name, sizeof(name), "file-%zu", i);
+	fd = openat(c->own, name, O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return error_sys(err, errno, "cannot make a file in memory");
+	if (lseek(m->source_fd, 0, SEEK_SET) < 0)
+		return error_sys(err, errno, "cannot read its contents");
+	if (io_copy(m->source_fd, fd, UINT64_MAX, m->target, err) < 0)
+		return -1;
+	if ((m->uid || m->gid) && fchown(fd, m->uid, m->gid) < 0)
+		return error_sys(err, errno, "cannot give it to %u:%u", m->uid,
+				 m->gid);
+	if (fchmod(fd, m->mode) < 0)
+		return error_sys(err, errno, "cannot set its mode");
+	return mount_bind(c->engine->legacy_mounts, fd, "",
+			  attrs_of(m) | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV,
+			  false, target, err);
+}
+
 static int mount_one(struct container *c, size_t i, struct error *err)
 {
 	const struct sandbox_mount *m = &c->sb->mounts[i];
@@ -222,6 +248,8 @@ static int mount_one(struct container *c, size_t i, struct error *err)
 		return -1;
 	if (m->kind == SANDBOX_MOUNT_TMPFS)
 		return mount_tmpfs(c, m, &target, err);
+	if (m->kind == SANDBOX_MOUNT_FILE)
+		return mount_copy(c, m, i, &target, err);
 	if (m->discard && !m->read_only)
 		return mount_discarding(c, m, i, &target, err);
 	return mount_source(c, m, attrs_of(m), &target, err);

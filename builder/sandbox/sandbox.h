@@ -29,6 +29,7 @@ enum sandbox_network {
 enum sandbox_mount_kind {
 	SANDBOX_MOUNT_BIND,
 	SANDBOX_MOUNT_TMPFS,
+	SANDBOX_MOUNT_FILE, /* a copy in memory of what source_fd holds */
 };
 
 /*
@@ -39,13 +40,19 @@ enum sandbox_mount_kind {
 struct sandbox_mount {
 	enum sandbox_mount_kind kind;
 	const char *target;
-	int source_fd; /* bind: O_PATH descriptor of the source; borrowed */
+	/*
+	 * bind: O_PATH descriptor of the source; file: a descriptor whose
+	 * contents can be read from the start (a memfd). Borrowed.
+	 */
+	int source_fd;
 	bool source_is_dir;
 	bool read_only;
 	bool discard; /* bind: writable, writes are thrown away */
 	bool no_exec;
 	uint64_t size_bytes; /* tmpfs: 0 for the kernel's default */
-	mode_t mode;	     /* tmpfs: 0 for 01777 */
+	mode_t mode;	     /* tmpfs: 0 for 01777; file */
+	uint32_t uid;	     /* file */
+	uint32_t gid;	     /* file */
 };
 
 struct sandbox_user {

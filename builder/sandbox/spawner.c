@@ -96,18 +96,19 @@ static int add_sources(const struct spawner *s, const struct sandbox *sb,
 {
 	for (size_t i = 0; i < sb->n_mounts; i++) {
 		const struct sandbox_mount *m = &sb->mounts[i];
+		bool is_held =
+			s->legacy_mounts || m->kind == SANDBOX_MOUNT_FILE;
 		int fd;
 
-		if (m->kind != SANDBOX_MOUNT_BIND)
+		if (m->kind == SANDBOX_MOUNT_TMPFS)
 			continue;
 		if (cargo->n_owned == SPAWNER_SOURCES_MAX)
 			return error_set(err, ERROR_REFUSED,
 					 "more than %d mounts in one RUN",
 					 SPAWNER_SOURCES_MAX);
-		fd = s->legacy_mounts
-			     ? fcntl(m->source_fd, F_DUPFD_CLOEXEC, 3)
+		fd = is_held ? fcntl(m->source_fd, F_DUPFD_CLOEXEC, 3)
 			     : mount_detached_copy(m->source_fd, "", true, err);
-		if (fd < 0 && s->legacy_mounts)
+		if (fd < 0 && is_held)
 			error_sys(err, errno, "cannot hold a mount's source");
 		if (fd < 0)
 			return error_wrap(err, "mounting '%s'", m->target);
