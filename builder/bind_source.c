@@ -84,6 +84,20 @@ int bind_source_fill(struct step_job *job, struct step_read *r, int dir,
 	return tree_finish(tree, err);
 }
 
+/* The folder stands for the directory that is read. */
+static int dress_dir(int dir, const struct step_read *r, struct error *err)
+{
+	const struct entry *top = &source_of(r)->top->meta;
+	const struct timespec times[2] = { top->mtime, top->mtime };
+
+	if (file_root_keeps_owners(r->root) && (top->uid || top->gid) &&
+	    fchown(dir, top->uid, top->gid) < 0)
+		return error_sys(err, errno, "cannot set a mount's owner");
+	if (fchmod(dir, top->mode) < 0 || futimens(dir, times) < 0)
+		return error_sys(err, errno, "cannot set a mount's mode");
+	return 0;
+}
+
 /* Put the files together in a folder of their own. */
 static int open_copy(struct step_job *job, struct step_read *r,
 		     struct bind_source *ret, struct error *err)
@@ -102,7 +116,8 @@ static int open_copy(struct step_job *job, struct step_read *r,
 	if (dir < 0 || fchmod(dir, DIR_MODE) < 0)
 		return error_sys(err, errno, "cannot make a mount in '%s'",
 				 batch_path(b));
-	if (bind_source_fill(job, r, dir, err) < 0)
+	if (bind_source_fill(job, r, dir, err) < 0 ||
+	    (ret->is_dir && dress_dir(dir, r, err) < 0))
 		return -1;
 	return confined_open(dir, ret->is_dir ? "" : FILE_NAME,
 			     O_PATH | O_NOFOLLOW, 0, err);
