@@ -126,13 +126,44 @@ static void print_ids(const struct name_record *records, size_t n)
 	}
 }
 
-static int list(struct session *s, const char *format, bool quiet,
-		struct error *err)
+/* "repository" stands for all its tags, "repository:tag" for one. */
+static int filter(struct name_record *records, size_t *n, const char *text,
+		  struct error *err)
+{
+	const char *base = strrchr(text, '/');
+	bool exact = strpbrk(base ? base : text, ":@") != NULL;
+	autofree char *wanted = session_name(text, err);
+	size_t i, len, kept = 0;
+
+	if (!wanted)
+		return -1;
+	/* Of a bare repository the name ends before its tag, ":latest". */
+	len = (size_t)(strrchr(wanted, ':') - wanted);
+	for (i = 0; i < *n; i++) {
+		const char *name = records[i].name;
+		bool keep = exact ? !strcmp(name, wanted)
+				  : !strncmp(name, wanted, len) &&
+					    strchr(":@", name[len]);
+		struct name_record record = records[i];
+
+		if (keep)
+			records[kept++] = record;
+		else
+			name_record_release(&record);
+	}
+	*n = kept;
+	return 0;
+}
+
+static int list(struct session *s, const char *name, const char *format,
+		bool quiet, struct error *err)
 {
 	struct name_record *records = NULL;
 	size_t n = 0, i;
 	int rc = names_list(s->store, &records, &n, err);
 
+	if (rc == 0 && name)
+		rc = filter(records, &n, name, err);
 	if (rc == 0) {
 		if (quiet)
 			print_ids(records, n);
@@ -152,9 +183,9 @@ int cmd_images(int argc, char **argv, struct error *err)
 	struct session_options options = { 0 };
 	bool quiet = false;
 	const char *format = "table";
-	static const struct command_usage usage = { "images [OPTIONS]",
-						    "images takes no arguments",
-						    0, 0 };
+	static const struct command_usage usage = {
+		"images [OPTIONS] [NAME]", "images takes at most one name", 0, 1
+	};
 	const struct option_spec specs[] = {
 		{ "quiet", 'q', OPTION_BOOL, &quiet, NULL, "print ids only" },
 		{ "format", 0, OPTION_STRING, &format, "FORMAT",
@@ -175,5 +206,5 @@ int cmd_images(int argc, char **argv, struct error *err)
 				 format);
 	if (session_open(&options, &s, err) < 0)
 		return -1;
-	return list(s, format, quiet, err);
+	return list(s, words.len ? words.items[0] : NULL, format, quiet, err);
 }

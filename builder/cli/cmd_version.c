@@ -1,13 +1,17 @@
 #include <stdio.h>
 
 #include "builder/cli/commands.h"
+#include "builder/cli/options.h"
 
 int cmd_version(int argc, char **argv, struct error *err)
 {
-	(void)argv;
-	if (argc > 1)
-		return error_set(err, ERROR_USAGE,
-				 "version takes no arguments");
-	printf("shale %s\n", SHALE_VERSION);
-	return 0;
+	static const struct command_usage usage = {
+		"version", "version takes no arguments", 0, 0
+	};
+	AUTO(strv_release) struct strv words = STRV_INIT;
+	int rc = options_command(&usage, NULL, 0, argc, argv, &words, err);
+
+	if (rc > 0)
+		printf("shale %s\n", SHALE_VERSION);
+	return rc < 0 ? -1 : 0;
 }

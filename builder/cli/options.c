@@ -207,7 +207,8 @@ int options_command(const struct command_usage *usage,
 	if (options_parse(specs, n, argc, argv, words, &help, err) < 0)
 		return -1;
 	if (help) {
-		printf("Usage: shale %s\n\nOptions:\n", usage->line);
+		printf("Usage: shale %s\n%s", usage->line,
+		       n ? "\nOptions:\n" : "");
 		options_print(stdout, specs, n);
 		return 0;
 	}
