@@ -193,6 +193,21 @@ static size_t on_input(char *data, size_t one, size_t len, void *ctx)
 	return len;
 }
 
+/*
+ * With its last bytes the stream must be at its end: what it verifies it
+ * verifies there, before the server can have taken the body for whole.
+ */
+static int check_end(struct curl_exchange *x)
+{
+	char more;
+	ssize_t n = stream_read(x->body, &more, 1, &x->fault);
+
+	if (n > 0)
+		error_set(&x->fault, ERROR_INTEGRITY,
+			  "what is to be sent is longer than announced");
+	return n == 0 ? 0 : -1;
+}
+
 static size_t on_output(char *data, size_t one, size_t room, void *ctx)
 {
 	struct curl_exchange *x = ctx;
@@ -201,15 +216,13 @@ static size_t on_output(char *data, size_t one, size_t room, void *ctx)
 
 	if ((int64_t)len > x->body_left)
 		len = (size_t)x->body_left;
-	if (!len) {
-		x->sending = false;
+	if (!len)
 		return 0;
-	}
 	n = stream_read(x->body, data, len, &x->fault);
 	if (n == 0)
 		error_set(&x->fault, ERROR_INTEGRITY,
 			  "what is to be sent is shorter than announced");
-	if (n <= 0) {
+	if (n <= 0 || (n == x->body_left && check_end(x) < 0)) {
 		x->faulty = true;
 		return CURL_READFUNC_ABORT;
 	}

@@ -40,8 +40,8 @@ int registry_get_manifest(struct registry *r, const struct reference *ref,
 
 /* ---- choosing from an index ---- */
 
-static int no_such_platform(const struct manifest *index,
-			    const struct platform *want, struct error *err)
+static void no_such_platform(const struct manifest *index,
+			     const struct platform *want, struct error *err)
 {
 	AUTO(buf_release) struct buf have = BUF_INIT;
 	char text[PLATFORM_TEXT_SIZE];
@@ -55,10 +55,9 @@ static int no_such_platform(const struct manifest *index,
 		buf_printf(&have, "%s%s", have.len ? ", " : "",
 			   platform_format(&d->platform, text));
 	}
-	return error_set(err, ERROR_NOT_FOUND,
-			 "it has no image for platform %s, only for: %.1000s",
-			 platform_format(want, text),
-			 have.data ? have.data : "none");
+	error_set(err, ERROR_NOT_FOUND,
+		  "it has no image for platform %s, only for: %.1000s",
+		  platform_format(want, text), have.data ? have.data : "none");
 }
 
 /* A manifest that the store may have already. */
@@ -81,37 +80,48 @@ static int get_chosen(struct registry *r, struct batch *b,
 			    &chosen->digest, ret, err);
 }
 
-/* From what the reference names to the platform's manifest. */
+static int parse_text(const struct manifest_text *text, const char *type,
+		      struct manifest **ret, struct error *err)
+{
+	return manifest_parse(text->data.data ? text->data.data : "",
+			      text->data.len, type, ret, err);
+}
+
+/*
+ * From what the reference names to the platform's manifest: `text` is replaced
+ * when it was an index.
+ */
 static int resolve(struct registry *r, struct batch *b,
 		   const struct reference *ref, const struct platform *want,
 		   struct manifest_text *text, struct manifest **ret,
 		   struct error *err)
 {
-	AUTO(manifest_free) struct manifest *m = NULL;
-	AUTO(manifest_text_release) struct manifest_text inner = { 0 };
+	AUTO(manifest_free) struct manifest *m = NULL, *inner = NULL;
+	AUTO(manifest_text_release) struct manifest_text inner_text = { 0 };
 	const struct descriptor *chosen;
 
-	if (manifest_parse(text->data.data ? text->data.data : "",
-			   text->data.len, text->media_type, &m, err) < 0)
+	if (parse_text(text, text->media_type, &m, err) < 0)
 		return -1;
 	if (!m->is_index) {
 		*ret = steal_pointer(&m);
 		return 0;
 	}
 	chosen = manifest_select(m, want);
-	if (!chosen)
-		return no_such_platform(m, want, err);
-	if (get_chosen(r, b, ref, chosen, &inner, err) < 0 ||
-	    manifest_parse(inner.data.data ? inner.data.data : "",
-			   inner.data.len, chosen->media_type, ret, err) < 0)
+	if (!chosen) {
+		no_such_platform(m, want, err);
 		return -1;
+	}
+	if (get_chosen(r, b, ref, chosen, &inner_text, err) < 0 ||
+	    parse_text(&inner_text, chosen->media_type, &inner, err) < 0)
+		return -1;
+	if (inner->is_index)
+		return error_set(err, ERROR_REFUSED,
+				 "its index holds another index");
 	manifest_text_release(text);
-	*text = inner;
-	inner = (struct manifest_text){ 0 };
-	if (!(*ret)->is_index)
-		return 0;
-	manifest_free(*ret);
-	return error_set(err, ERROR_REFUSED, "its index holds another index");
+	*text = inner_text;
+	inner_text = (struct manifest_text){ 0 };
+	*ret = steal_pointer(&inner);
+	return 0;
 }
 
 /* ---- into the store ---- */

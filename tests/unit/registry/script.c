@@ -92,8 +92,8 @@ static int scripted_open(struct http_transport *base,
 			 struct error *err)
 {
 	struct script *s = ((struct scripted_transport *)base)->script;
-	const struct act *act = &s->acts[s->next];
 	struct scripted_exchange *x;
+	const struct act *act;
 	const char *field = "";
 
 	*failure = HTTP_OWN_FAULT;
@@ -102,7 +102,7 @@ static int scripted_open(struct http_transport *base,
 	if (s->next == s->n)
 		fail_msg("one request too many: %s",
 			 s->log.items[s->log.len - 1]);
-	s->next++;
+	act = &s->acts[s->next++];
 	*failure = act->failure;
 	if (act->failure)
 		return error_set(err, ERROR_NETWORK, "scripted failure");
