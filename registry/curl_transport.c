@@ -1,10 +1,10 @@
 #include "registry/curl_transport.h"
 
 #include <curl/curl.h>
-#include <pthread.h>
 #include <string.h>
 #include <time.h>
 
+#include "registry/curl_line.h"
 #include "registry/printable.h"
 #include "registry/url.h"
 
@@ -12,28 +12,13 @@
 #define CURL_CHUNK   ((size_t)128 << 10)
 #define STALL_BYTES  1024
 #define HEADERS_MAX  ((size_t)256 << 10)
-#define IDLE_MAX     16
 #define POLL_STEP_MS 1000
-
-/*
- * A connection: an easy handle and a multi handle of its own, so that the
- * reader drives its transfer from its own thread. The multi handle keeps the
- * TCP connection for the next exchange.
- */
-struct line {
-	CURL *easy;
-	CURLM *multi;
-	char *origin; /* scheme, host and port it was last used for */
-	struct line *next;
-};
 
 struct curl_transport {
 	struct http_transport base;
 	struct curl_transport_options options;
 	const char *system_ca; /* CA file to be used, or NULL */
-	pthread_mutex_t lock;
-	struct line *idle;
-	size_t n_idle;
+	struct line_pool pool;
 };
 
 struct curl_exchange {
@@ -61,87 +46,6 @@ struct curl_exchange {
 	struct error fault;
 	uint64_t moved; /* bytes in either direction, for stalls */
 };
-
-/* ---- connections ---- */
-
-static void line_free(struct line *l)
-{
-	if (!l)
-		return;
-	if (l->easy)
-		curl_easy_cleanup(l->easy);
-	if (l->multi)
-		curl_multi_cleanup(l->multi);
-	free(l->origin);
-	free(l);
-}
-DEFINE_CLEANUP(struct line *, line_free);
-
-static struct line *line_new(void)
-{
-	AUTO(line_free) struct line *l = calloc(1, sizeof(*l));
-
-	if (!l)
-		return NULL;
-	l->easy = curl_easy_init();
-	l->multi = curl_multi_init();
-	return l->easy && l->multi ? steal_pointer(&l) : NULL;
-}
-
-static size_t origin_len(const char *url)
-{
-	const char *host = strstr(url, "://");
-
-	return host ? (size_t)(host + 3 - url) + strcspn(host + 3, "/?#") : 0;
-}
-
-/* An idle connection to the same place, else any idle one, else a new one. */
-static struct line *line_get(struct curl_transport *t, const char *url)
-{
-	size_t len = origin_len(url);
-	struct line **at, *found;
-
-	pthread_mutex_lock(&t->lock);
-	for (at = &t->idle; *at; at = &(*at)->next)
-		if (strlen((*at)->origin) == len &&
-		    !strncmp((*at)->origin, url, len))
-			break;
-	if (!*at)
-		at = &t->idle;
-	found = *at;
-	if (found) {
-		*at = found->next;
-		t->n_idle--;
-	}
-	pthread_mutex_unlock(&t->lock);
-	if (!found)
-		found = line_new();
-	if (!found)
-		return NULL;
-	free(found->origin);
-	found->origin = strndup(url, len);
-	if (found->origin)
-		return found;
-	line_free(found);
-	return NULL;
-}
-
-static void line_put(struct curl_transport *t, struct line *l)
-{
-	bool kept;
-
-	curl_easy_reset(l->easy);
-	pthread_mutex_lock(&t->lock);
-	kept = t->n_idle < IDLE_MAX;
-	if (kept) {
-		l->next = t->idle;
-		t->idle = l;
-		t->n_idle++;
-	}
-	pthread_mutex_unlock(&t->lock);
-	if (!kept)
-		line_free(l);
-}
 
 /* ---- callbacks ---- */
 
@@ -406,7 +310,7 @@ static void exchange_free(struct http_exchange *base)
 
 	if (x->line) {
 		curl_multi_remove_handle(x->line->multi, x->line->easy);
-		line_put(x->transport, x->line);
+		line_put(&x->transport->pool, x->line);
 	}
 	curl_slist_free_all(x->fields);
 	stream_free(x->body);
@@ -543,7 +447,7 @@ static int prepare(struct curl_exchange *x, const struct http_request *rq,
 		   struct error *err)
 {
 	x->input = malloc(INPUT_SIZE);
-	x->line = line_get(x->transport, rq->url);
+	x->line = line_get(&x->transport->pool, rq->url);
 	if (!x->input || !x->line)
 		return error_nomem(err, "talking to a server");
 	if (rq->body && rq->body->open(rq->body->ctx, &x->body, err) < 0)
@@ -591,13 +495,7 @@ static void transport_free(struct http_transport *base)
 {
 	struct curl_transport *t = (struct curl_transport *)base;
 
-	while (t->idle) {
-		struct line *l = t->idle;
-
-		t->idle = l->next;
-		line_free(l);
-	}
-	pthread_mutex_destroy(&t->lock);
+	line_pool_release(&t->pool);
 	free(t);
 	curl_global_cleanup();
 }
@@ -618,7 +516,7 @@ int curl_transport_new(const struct curl_transport_options *options,
 	t->base.free = transport_free;
 	t->options = *options;
 	t->system_ca = file && *file ? file : NULL;
-	pthread_mutex_init(&t->lock, NULL);
+	line_pool_init(&t->pool);
 	*ret = &t->base;
 	return 0;
 }

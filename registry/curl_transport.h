@@ -1,4 +1,4 @@
-/* The only place that touches libcurl. */
+/* The only place that touches libcurl, with its connections (curl_line.h). */
 #ifndef REGISTRY_CURL_TRANSPORT_H
 #define REGISTRY_CURL_TRANSPORT_H
 
