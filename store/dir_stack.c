@@ -5,22 +5,21 @@
 
 void dir_stack_init(struct dir_stack *s, int root)
 {
-	*s = (struct dir_stack){ .root = root, .deep = -1 };
+	*s = (struct dir_stack){ .root = root };
 }
 
-static void close_deep(struct dir_stack *s)
+static void close_level(struct dir_stack_level *level)
 {
-	if (s->deep >= 0)
-		close(s->deep);
-	s->deep = -1;
+	if (level->fd >= 0)
+		close(level->fd);
+	level->fd = -1;
 }
 
 /* Keep the first `depth` levels. */
 static void shrink(struct dir_stack *s, size_t depth)
 {
-	close_deep(s);
 	while (s->depth > depth)
-		close(s->levels[--s->depth].fd);
+		close_level(&s->levels[--s->depth]);
 	buf_truncate(&s->path, depth ? s->levels[depth - 1].end : 0);
 }
 
@@ -32,6 +31,7 @@ void dir_stack_forget(struct dir_stack *s)
 void dir_stack_release(struct dir_stack *s)
 {
 	shrink(s, 0);
+	free(s->levels);
 	buf_release(&s->path);
 }
 
@@ -73,48 +73,87 @@ static int open_component(int parent, const char *path, size_t start,
 	return -1;
 }
 
-/* Remember the directory as the next level, or as the one deep one. */
+/* Set the descriptor of level `i`; the one that falls out is closed. */
+static void set_level(struct dir_stack *s, size_t i, int fd)
+{
+	close_level(&s->levels[i]);
+	s->levels[i].fd = fd;
+	if (i >= DIR_STACK_OPEN)
+		close_level(&s->levels[i - DIR_STACK_OPEN]);
+}
+
+/* Remember `fd` (taken) as the next level. */
 static int push(struct dir_stack *s, int fd, const char *path, size_t end,
 		struct error *err)
 {
-	if (s->depth == DIR_STACK_DEPTH) {
-		close_deep(s);
-		s->deep = fd;
-		return 0;
+	if (s->depth == s->capacity) {
+		size_t more = s->capacity ? s->capacity * 2 : 16;
+		struct dir_stack_level *levels =
+			realloc(s->levels, more * sizeof(*levels));
+
+		if (!levels) {
+			close(fd);
+			return error_nomem(err, "opening a directory");
+		}
+		s->levels = levels;
+		s->capacity = more;
 	}
 	buf_append(&s->path, path + s->path.len, end - s->path.len);
 	if (buf_check(&s->path, "opening a directory", err) < 0) {
 		close(fd);
 		return -1;
 	}
-	s->levels[s->depth].fd = fd;
-	s->levels[s->depth].end = end;
-	s->depth++;
+	s->levels[s->depth] = (struct dir_stack_level){ -1, end };
+	set_level(s, s->depth++, fd);
 	return 0;
 }
 
-static int deepest(const struct dir_stack *s)
+/* Open the levels again down to the deepest, which was closed. */
+static int reopen(struct dir_stack *s, struct error *err)
 {
-	if (s->deep >= 0)
-		return s->deep;
-	return s->depth ? s->levels[s->depth - 1].fd : s->root;
+	size_t i, start = 0;
+	int parent = s->root;
+
+	for (i = 0; i < s->depth; i++) {
+		int fd = open_component(parent, s->path.data, start,
+					s->levels[i].end, err);
+
+		if (fd < 0)
+			return -1;
+		set_level(s, i, fd);
+		parent = fd;
+		start = s->levels[i].end + 1;
+	}
+	return parent;
+}
+
+static int deepest(struct dir_stack *s, struct error *err)
+{
+	if (s->depth == 0)
+		return s->root;
+	if (s->levels[s->depth - 1].fd >= 0)
+		return s->levels[s->depth - 1].fd;
+	return reopen(s, err);
 }
 
 int dir_stack_open(struct dir_stack *s, const char *path, size_t len,
 		   struct error *err)
 {
 	size_t start;
+	int dirfd;
 
 	shrink(s, shared_depth(s, path, len));
 	start = s->path.len ? s->path.len + 1 : 0;
-	while (start < len) {
+	dirfd = deepest(s, err);
+	while (dirfd >= 0 && start < len) {
 		const char *slash = memchr(path + start, '/', len - start);
 		size_t end = slash ? (size_t)(slash - path) : len;
-		int fd = open_component(deepest(s), path, start, end, err);
+		int fd = open_component(dirfd, path, start, end, err);
 
 		if (fd < 0 || push(s, fd, path, end, err) < 0)
 			return -1;
+		dirfd = fd;
 		start = end + 1;
 	}
-	return deepest(s);
+	return dirfd;
 }

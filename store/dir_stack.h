@@ -9,18 +9,24 @@
 
 #include "store/base/buf.h"
 
-/* Deeper directories are opened anew each time: descriptors are scarce. */
-#define DIR_STACK_DEPTH 16
+/*
+ * So many of the deepest directories stay open. Those above are opened again
+ * when the walk returns to them: descriptors are scarce, and trees may be as
+ * deep as somebody hostile made them.
+ */
+#define DIR_STACK_OPEN 16
+
+struct dir_stack_level {
+	int fd;	    /* -1: closed again */
+	size_t end; /* of its path inside `path` */
+};
 
 struct dir_stack {
 	int root; /* borrowed */
+	struct dir_stack_level *levels;
 	size_t depth;
-	struct {
-		int fd;
-		size_t end; /* of its path inside `path` */
-	} levels[DIR_STACK_DEPTH];
+	size_t capacity;
 	struct buf path; /* of the deepest level */
-	int deep;	 /* a directory below those, or -1 */
 };
 
 void dir_stack_init(struct dir_stack *s, int root);

@@ -220,8 +220,9 @@ static ssize_t contents_read(struct stream *base, void *data, size_t len,
 		memset(data, 0, len);
 	} else {
 		len = c->len < len ? c->len : len;
-		if (len > 0)
-			memcpy(data, c->block, len);
+		if (len == 0)
+			return 0;
+		memcpy(data, c->block, len);
 		c->block += len;
 		c->block_at += len;
 		c->len -= len;
