@@ -191,6 +191,15 @@ void run_init(struct run *r, struct place *p, const char *script)
 	};
 }
 
+void add_lower(struct run *r, struct place *p, char *path, size_t size)
+{
+	snprintf(path, size, "%s/extra-%d", p->dir, p->runs++);
+	assert_int_equal(mkdir(path, 0755), 0);
+	r->lowers[0] = path;
+	r->lowers[1] = p->root;
+	r->sb.n_lowers = 2;
+}
+
 struct reader {
 	int fd;
 	struct buf *out;

@@ -8,6 +8,8 @@
 #include "builder/sandbox/sandbox.h"
 #include "store/base/buf.h"
 
+#include <string.h>
+
 enum identity {
 	IDENTITY_ROOT,	 /* as we are, which must be root */
 	IDENTITY_USER,	 /* a user with subordinate ids */
@@ -58,6 +60,23 @@ DEFINE_RELEASE(struct run, run_release);
 
 /* Assert that it ended with 0, showing the error or output if not. */
 void assert_ran(const struct run *r);
+
+/* A new empty directory at `path` becomes the top lower of the run. */
+void add_lower(struct run *r, struct place *p, char *path, size_t size);
+
+/* Assert that the output holds a text, or does not. */
+#define assert_has(r, text)                                                    \
+	do {                                                                   \
+		if (!strstr((r)->output.data, text))                           \
+			fail_msg("no '%s' in: %s %s", text, (r)->output.data,  \
+				 (r)->message);                                \
+	} while (0)
+
+#define assert_lacks(r, text)                                                  \
+	do {                                                                   \
+		if (strstr((r)->output.data, text))                            \
+			fail_msg("'%s' in: %s", text, (r)->output.data);       \
+	} while (0)
 
 /* Is there a process whose arguments contain `text`? Waits up to `ms`. */
 bool process_is_gone(const char *text, int ms);
