@@ -223,7 +223,114 @@ void url_add_query(struct buf *url, const char *key, const char *value)
 	url_escape(url, value);
 }
 
+/*
+ * The user part of the URL whose "://" is at `colon`: its bounds, with the '@'
+ * behind. False when it has none.
+ */
+static bool find_user(const char *colon, const char **start, const char **at)
+{
+	const char *host = colon + 3, *p;
+	size_t len = strcspn(host, "/?# \t\n\"'<>");
+
+	*start = host;
+	*at = NULL;
+	/* As in browsers the last '@' counts: passwords hold them unescaped. */
+	for (p = host; p < host + len; p++)
+		if (*p == '@')
+			*at = p;
+	return *at != NULL;
+}
+
+int url_split_user(const char *text, char **plain, char **user,
+		   struct error *err)
+{
+	AUTO(buf_release) struct buf rest = BUF_INIT;
+	const char *colon = strstr(text, "://"), *start, *at;
+	autofree char *found = NULL;
+
+	if (!colon || !find_user(colon, &start, &at)) {
+		*user = NULL;
+		*plain = strdup(text);
+		return *plain ? 0 : error_nomem(err, "reading a URL");
+	}
+	found = strndup(start, (size_t)(at - start));
+	buf_append(&rest, text, (size_t)(start - text));
+	buf_append_str(&rest, at + 1);
+	if (!found || buf_check(&rest, "reading a URL", err) < 0)
+		return error_nomem(err, "reading a URL");
+	*plain = buf_steal(&rest);
+	*user = steal_pointer(&found);
+	return 0;
+}
+
+static int hex_digit(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	c = (char)tolower((unsigned char)c);
+	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+int url_unescape(const char *text, size_t len, struct buf *ret,
+		 struct error *err)
+{
+	for (size_t i = 0; i < len; i++) {
+		int high, low;
+
+		if (text[i] != '%') {
+			buf_append_char(ret, text[i]);
+			continue;
+		}
+		high = i + 2 < len ? hex_digit(text[i + 1]) : -1;
+		low = high >= 0 ? hex_digit(text[i + 2]) : -1;
+		if (low < 0 || high + low == 0)
+			return error_set(err, ERROR_REFUSED,
+					 "bad escape sequence in a URL");
+		buf_append_char(ret, (char)(high * 16 + low));
+		i += 2;
+	}
+	return buf_check(ret, "reading a URL", err);
+}
+
+/* "https://TOKEN@host" gives the token away, "ssh://git@host" nothing. */
+static bool is_secret(const char *text, const char *colon, const char *start,
+		      const char *at)
+{
+	size_t before = (size_t)(colon - text);
+
+	if (memchr(start, ':', (size_t)(at - start)))
+		return true;
+	return (before >= 4 && !strncasecmp(colon - 4, "http", 4)) ||
+	       (before >= 5 && !strncasecmp(colon - 5, "https", 5));
+}
+
+void url_redact(struct buf *out, const char *text)
+{
+	const char *colon, *start, *at, *done = text;
+
+	for (colon = text; (colon = strstr(colon, "://")); colon = start) {
+		const char *user_end;
+
+		if (!find_user(colon, &start, &at) ||
+		    !is_secret(text, colon, start, at))
+			continue;
+		user_end = memchr(start, ':', (size_t)(at - start));
+		buf_append(out, done, (size_t)(start - done));
+		if (user_end)
+			buf_append(out, start, (size_t)(user_end + 1 - start));
+		buf_append_str(out, "xxxxx");
+		done = at;
+		start = at;
+	}
+	buf_append_str(out, done);
+}
+
 char *url_for_message(const char *text)
 {
-	return strndup(text, strcspn(text, "?#"));
+	struct buf plain = BUF_INIT;
+
+	url_redact(&plain, text);
+	if (plain.data)
+		buf_truncate(&plain, strcspn(plain.data, "?#"));
+	return buf_steal(&plain);
 }

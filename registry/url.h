@@ -50,7 +50,27 @@ void url_add_query(struct buf *url, const char *key, const char *value);
 /* Append `text` percent-encoded. */
 void url_escape(struct buf *out, const char *text);
 
-/* The URL up to its query, for messages: queries carry signatures. */
+/*
+ * Take "user:password@" out of a URL of any scheme. `*user` is what stood
+ * there, still percent-encoded, or NULL. The caller frees both.
+ */
+int url_split_user(const char *text, char **plain, char **user,
+		   struct error *err);
+
+/* Append `text` with its "%41" decoded; ERROR_REFUSED for "%00" and "%x". */
+int url_unescape(const char *text, size_t len, struct buf *ret,
+		 struct error *err);
+
+/*
+ * Append any text with the passwords in its URLs replaced by "xxxxx"; a user
+ * alone is one, too, in http and https, where tokens are given that way.
+ */
+void url_redact(struct buf *out, const char *text);
+
+/*
+ * The URL up to its query and without a user, for messages: queries carry
+ * signatures.
+ */
 char *url_for_message(const char *text);
 
 #endif
