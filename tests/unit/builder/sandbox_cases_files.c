@@ -57,7 +57,7 @@ static void changes_land_in_the_upper_directory_only(void **state)
 	snprintf(path, sizeof(path), "%s/etc", r.upper);
 	assert_int_equal(count_names(path), 1);
 	snprintf(path, sizeof(path), "%s/etc/mine", r.upper);
-	text = read_text(path);
+	text = text_of_file(path);
 	assert_string_equal(text, "new\n");
 }
 
@@ -129,7 +129,7 @@ static void a_linked_file_in_etc_stays_inside(void **state)
 	run_it(&r, p);
 	assert_ran(&r);
 	assert_has(&r, "192.0.2.1");
-	text = read_text(canary);
+	text = text_of_file(canary);
 	assert_string_equal(text, "untouched");
 	assert_int_equal(count_names(r.upper), 0);
 }
@@ -201,10 +201,10 @@ static void mounts_do_what_they_say(void **state)
 	assert_has(&r, "/ro/file: Read-only file system");
 	assert_has(&r, "\nlost\nlost2\n");
 	assert_has(&r, "No space left");
-	kept = read_text(path);
+	kept = text_of_file(path);
 	assert_string_equal(kept, "original");
 	snprintf(path, sizeof(path), "%s/cache", source);
-	cache = read_text(path);
+	cache = text_of_file(path);
 	assert_string_equal(cache, "yes\n");
 	snprintf(path, sizeof(path), "%s/new", source);
 	assert_int_equal(access(path, F_OK), -1);

@@ -307,7 +307,7 @@ int count_names(const char *path)
 	return n;
 }
 
-char *read_text(const char *path)
+char *text_of_file(const char *path)
 {
 	AUTO(buf_release) struct buf text = BUF_INIT;
 	struct error err = ERROR_INIT;

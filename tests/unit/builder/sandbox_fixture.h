@@ -85,7 +85,7 @@ bool process_is_gone(const char *text, int ms);
 int count_names(const char *dir);
 
 /* All of a small file; "" when there is none. Caller frees. */
-char *read_text(const char *path);
+char *text_of_file(const char *path);
 void write_text(const char *path, const char *text);
 
 #endif
