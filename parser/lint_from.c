@@ -65,9 +65,10 @@ static void lint_undeclared(struct linter *l, const struct instruction *in)
 static void lint_base_name(struct linter *l, const struct instruction *in)
 {
 	const char *word = in->args.items[0];
-	autofree char *name = scope_expand(&l->global, word, l->df->escape);
 	autofree char *by_default = NULL;
 
+	/* For the undeclared names that this notes. */
+	free(scope_expand(&l->global, word, l->df->escape));
 	if (!strchr(word, '$'))
 		return;
 	by_default = scope_expand(&l->defaults, word, l->df->escape);
@@ -95,11 +96,10 @@ static void lint_platform(struct linter *l, const struct lint_stage *stage)
 {
 	const struct instruction *in = stage->from;
 	const char *value = instruction_flag(in, "platform");
-	autofree char *expanded = NULL;
 
 	if (!value || !*value)
 		return;
-	expanded = scope_expand(&l->global, value, l->df->escape);
+	free(scope_expand(&l->global, value, l->df->escape));
 	if (!strcmp(value, "$TARGETPLATFORM") ||
 	    !strcmp(value, "${TARGETPLATFORM}"))
 		lint_report_add(l->report, LINT_REDUNDANT_TARGET_PLATFORM, in,

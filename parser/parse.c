@@ -243,8 +243,11 @@ static int read_all(struct parse *p, struct error *err)
 	if (status < 0)
 		return -1;
 	if (p->df->len == 0) {
+		/* A byte order mark alone has no line at all. */
+		int last = p->lines.number ? p->lines.number : 1;
+
 		error_set(err, ERROR_DOCKERFILE, "file with no instructions");
-		return error_at_lines(err, p->lines.number, p->lines.number);
+		return error_at_lines(err, last, last);
 	}
 	return 0;
 }
