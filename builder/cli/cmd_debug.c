@@ -111,6 +111,21 @@ static int debug_ignore(int argc, char **argv, struct error *err)
 		     err);
 }
 
+/* Pipes are welcome here; "-" is standard input. */
+static int read_ignorefile(const char *path, struct buf *data,
+			   struct error *err)
+{
+	autoclose int fd = -1;
+
+	if (!strcmp(path, "-"))
+		return io_read_all(STDIN_FILENO, MAX_INPUT_BYTES,
+				   "standard input", data, err);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return error_sys(err, errno, "cannot open '%s'", path);
+	return io_read_all(fd, MAX_INPUT_BYTES, path, data, err);
+}
+
 static int debug_ignorefile(int argc, char **argv, struct error *err)
 {
 	AUTO(strv_release) struct strv patterns = STRV_INIT;
@@ -119,7 +134,7 @@ static int debug_ignorefile(int argc, char **argv, struct error *err)
 	if (argc != 2)
 		return error_set(err, ERROR_USAGE,
 				 "debug ignorefile takes one file");
-	if (io_read_file(AT_FDCWD, argv[1], MAX_INPUT_BYTES, &data, err) < 0)
+	if (read_ignorefile(argv[1], &data, err) < 0)
 		return -1;
 	if (ignorefile_read(data.data ? data.data : "", data.len, &patterns,
 			    NULL, err) < 0)
