@@ -2,25 +2,7 @@
 #include <string.h>
 
 #include "parser/dockerfile.h"
-#include "parser/rune.h"
-#include "store/base/buf.h"
-
-static json_t *json_text(const char *text, size_t len)
-{
-	AUTO(buf_release) struct buf clean = BUF_INIT;
-	const char *p, *end = text + len;
-	size_t n;
-
-	for (p = text; p < end; p += n) {
-		if (rune_valid(p, end, &n))
-			buf_append(&clean, p, n);
-		else
-			buf_append_str(&clean, "\xef\xbf\xbd");
-	}
-	if (clean.failed)
-		return NULL;
-	return json_stringn(clean.data ? clean.data : "", clean.len);
-}
+#include "parser/json_text.h"
 
 static json_t *json_text_or_null(const char *text)
 {
@@ -47,16 +29,6 @@ static void object_add(json_t **object, const char *key, json_t *value)
 		json_decref(value);
 	json_decref(*object);
 	*object = NULL;
-}
-
-static json_t *json_strv(const struct strv *v)
-{
-	json_t *list = json_array();
-	size_t i;
-
-	for (i = 0; i < v->len; i++)
-		list_add(&list, json_text(v->items[i], strlen(v->items[i])));
-	return list;
 }
 
 static json_t *json_heredoc(const struct heredoc *doc)
@@ -96,8 +68,8 @@ static json_t *json_instruction(const struct instruction *in)
 	json_t *object = json_object();
 
 	object_add(&object, "name", json_string(instruction_name(in->kind)));
-	object_add(&object, "flags", json_strv(&in->flags));
-	object_add(&object, "args", json_strv(&in->args));
+	object_add(&object, "flags", json_texts(&in->flags));
+	object_add(&object, "args", json_texts(&in->args));
 	object_add(&object, "json", json_boolean(in->json));
 	object_add(&object, "lines", json_lines(in));
 	object_add(&object, "heredocs", json_heredocs(in));

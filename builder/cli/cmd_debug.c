@@ -9,6 +9,7 @@
 #include "builder/cli/commands.h"
 #include "parser/expand.h"
 #include "parser/ignore.h"
+#include "parser/json_text.h"
 #include "store/base/io.h"
 #include "store/base/json.h"
 #include "store/base/path.h"
@@ -71,8 +72,9 @@ static int debug_expand(int argc, char **argv, struct error *err)
 	expanded = expand_word(word, *escape, &env, err);
 	if (!expanded || expand_words(word, *escape, &env, &words, err) < 0)
 		return -1;
-	return print(json_pack("{s:s, s:o}", "word", expanded, "words",
-			       json_from_strv(&words)),
+	return print(json_pack("{s:o, s:o}", "word",
+			       json_text(expanded, strlen(expanded)), "words",
+			       json_texts(&words)),
 		     err);
 }
 
@@ -139,7 +141,7 @@ static int debug_ignorefile(int argc, char **argv, struct error *err)
 	if (ignorefile_read(data.data ? data.data : "", data.len, &patterns,
 			    NULL, err) < 0)
 		return error_wrap(err, "%s:%d", argv[1], err->first_line);
-	return print(json_from_strv(&patterns), err);
+	return print(json_texts(&patterns), err);
 }
 
 static const struct command mechanisms[] = {
