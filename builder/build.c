@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "builder/check.h"
+#include "builder/outline.h"
 #include "builder/resolve.h"
 #include "builder/ui/excerpt.h"
 #include "store/names.h"
@@ -224,11 +226,24 @@ static int run_steps_and_fetch(struct build *b, struct error *err)
 	return rc;
 }
 
+/* Findings are shown under the build, unless the file makes them errors. */
+static int lint_build(struct build *b, struct build_result *ret,
+		      struct error *err)
+{
+	AUTO(lint_report_release) struct lint_report report = { 0 };
+
+	if (check_run(&b->input, b->plan, &b->plan_options.build_args, &report,
+		      err) < 0)
+		return -1;
+	check_append_summary(&ret->warnings, &report);
+	return lint_verdict(&report, err);
+}
+
 static int build_phases(struct build *b, struct build_result *ret,
 			struct error *err)
 {
 	if (read_input(b, err) < 0 || make_plan(b, err) < 0 ||
-	    run_steps_and_fetch(b, err) < 0)
+	    lint_build(b, ret, err) < 0 || run_steps_and_fetch(b, err) < 0)
 		return -1;
 	return assemble(b, ret, err);
 }
@@ -262,4 +277,89 @@ int build_run(const struct build_options *options, const struct build_env *env,
 	if (b.plan && save_digests(&b, &ignored) == 0)
 		batch_publish(env->batch, &ignored);
 	return -1;
+}
+
+static int print_json(const json_t *doc, struct buf *out, struct error *err)
+{
+	autofree char *text =
+		doc ? json_dumps(doc, JSON_INDENT(2) | JSON_PRESERVE_ORDER)
+		    : NULL;
+
+	if (!text)
+		return error_nomem(err, "describing the Dockerfile");
+	buf_printf(out, "%s\n", text);
+	return buf_check(out, "describing the Dockerfile", err);
+}
+
+/* The linter says more with base images known, but does without. */
+static int tell_findings(struct build *b, bool json, struct buf *out,
+			 int *status, struct error *err)
+{
+	AUTO(lint_report_release) struct lint_report report = { 0 };
+	AUTO(json_decref) json_t *doc = NULL;
+	struct error unresolved = ERROR_INIT;
+
+	if (dockerfile_check(b->input.tree, err) < 0)
+		return -1;
+	if (make_plan(b, &unresolved) < 0 &&
+	    unresolved.kind == ERROR_DOCKERFILE) {
+		*err = unresolved;
+		return -1;
+	}
+	if (check_run(&b->input, b->plan, &b->plan_options.build_args, &report,
+		      err) < 0)
+		return -1;
+	*status = report.len ? 1 : 0;
+	if (json) {
+		doc = check_to_json(&report, &b->input);
+		return print_json(doc, out, err);
+	}
+	check_append_findings(out, &report, &b->input);
+	if (report.len)
+		buf_printf(out, "Check complete, %zu warning%s found!\n",
+			   report.len,
+			   report.len == 1 ? " has been" : "s have been");
+	else
+		buf_append_str(out, "Check complete, no warnings found.\n");
+	return buf_check(out, "checking the Dockerfile", err);
+}
+
+static int tell_offer(struct build *b, enum build_call call, bool json,
+		      struct buf *out, struct error *err)
+{
+	AUTO(strv_release) struct strv args = STRV_INIT;
+	AUTO(json_decref) json_t *doc = NULL;
+
+	if (call == BUILD_CALL_TARGETS) {
+		doc = outline_targets(b->input.tree);
+	} else {
+		collect_build_args(b, &args);
+		if (outline_target(b->input.tree, b->options->target, &args,
+				   &doc, err) < 0)
+			return -1;
+	}
+	if (json || !doc)
+		return print_json(doc, out, err);
+	if (call == BUILD_CALL_TARGETS)
+		outline_append_targets(out, doc);
+	else
+		outline_append_target(out, doc);
+	return buf_check(out, "describing the Dockerfile", err);
+}
+
+int build_tell(const struct build_options *options, const struct build_env *env,
+	       enum build_call call, bool json, struct buf *out, int *status,
+	       struct buf *report, struct error *err)
+{
+	AUTO(build_release) struct build b = { .options = options, .env = env };
+	int rc = read_input(&b, err);
+
+	*status = 0;
+	if (rc == 0)
+		rc = call == BUILD_CALL_CHECK
+			     ? tell_findings(&b, json, out, status, err)
+			     : tell_offer(&b, call, json, out, err);
+	if (rc < 0)
+		report_failure(&b, report, err);
+	return rc;
 }

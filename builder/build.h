@@ -39,6 +39,15 @@ struct build_result {
 	struct image *image; /* saved, published and named */
 	bool has_epoch;
 	int64_t epoch;
+	struct buf warnings; /* of the linter, one line each */
+};
+
+/* What to tell of a Dockerfile instead of building it (`--call`). */
+enum build_call {
+	BUILD_CALL_BUILD,
+	BUILD_CALL_CHECK,
+	BUILD_CALL_OUTLINE,
+	BUILD_CALL_TARGETS,
 };
 
 /*
@@ -48,5 +57,14 @@ struct build_result {
  */
 int build_run(const struct build_options *options, const struct build_env *env,
 	      struct build_result *ret, struct buf *report, struct error *err);
+
+/*
+ * Answer `call` in `out`, as text or JSON. `*status` is the exit status that
+ * goes with it: 1 when the linter found something. Nothing is run; base
+ * images are resolved for the linter where they can be reached.
+ */
+int build_tell(const struct build_options *options, const struct build_env *env,
+	       enum build_call call, bool json, struct buf *out, int *status,
+	       struct buf *report, struct error *err);
 
 #endif

@@ -115,6 +115,11 @@ bool context_filters(const struct context *c)
 	return c->ignore != NULL;
 }
 
+const struct strv *context_patterns(const struct context *c)
+{
+	return &c->patterns;
+}
+
 struct file_digests *context_digests(struct context *c)
 {
 	return c->digests;

@@ -42,6 +42,9 @@ bool context_may_hold(const struct context *c, const char *path);
 /* Are there patterns at all? */
 bool context_filters(const struct context *c);
 
+/* The patterns in force, cleaned; empty when there are none. Borrowed. */
+const struct strv *context_patterns(const struct context *c);
+
 /* Remembered file digests of this context. */
 struct file_digests *context_digests(struct context *c);
 

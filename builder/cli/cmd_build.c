@@ -20,6 +20,8 @@ struct build_command {
 	struct limit_options limits;
 	const char *target, *platform, *network, *iidfile, *metadata_file;
 	const char *hostname;
+	const char *call;
+	bool check;
 	bool push, load, pull, no_cache, quiet;
 	struct strv tags, build_args, build_contexts, labels, outputs, allow;
 	struct strv no_cache_stages, add_hosts, security, secrets;
@@ -72,6 +74,10 @@ static int parse_words(struct build_command *c, int argc, char **argv,
 		  "add a label" },
 		{ "output", 'o', OPTION_LIST, &c->outputs, "SPEC",
 		  "type=image|registry|oci|docker|tar|local,dest=..." },
+		{ "check", 0, OPTION_BOOL, &c->check, NULL,
+		  "lint the Dockerfile instead of building" },
+		{ "call", 0, OPTION_STRING, &c->call, "METHOD",
+		  "build, check, outline or targets[,format=json]" },
 		{ "push", 0, OPTION_BOOL, &c->push, NULL,
 		  "push under every name" },
 		{ "load", 0, OPTION_BOOL, &c->load, NULL,
@@ -316,6 +322,74 @@ static int print_failure(struct session *s, const struct buf *report,
 	return error_exit_status(err);
 }
 
+/* "--call=METHOD[,format=json]" */
+static int parse_call(const struct build_command *c, enum build_call *call,
+		      bool *json, struct error *err)
+{
+	static const char *const methods[] = {
+		[BUILD_CALL_BUILD] = "build",
+		[BUILD_CALL_CHECK] = "check",
+		[BUILD_CALL_OUTLINE] = "outline",
+		[BUILD_CALL_TARGETS] = "targets",
+	};
+	const char *text = c->call ? c->call : c->check ? "check" : "build";
+	const char *comma = strchr(text, ',');
+	size_t i, len = comma ? (size_t)(comma - text) : strlen(text);
+
+	*json = comma && !strcmp(comma, ",format=json");
+	for (i = 0; i < ARRAY_LEN(methods); i++)
+		if (strlen(methods[i]) == len &&
+		    !strncmp(methods[i], text, len) && (!comma || *json)) {
+			*call = (enum build_call)i;
+			return 0;
+		}
+	return error_set(err, ERROR_USAGE,
+			 "--call takes build, check, outline or targets, with "
+			 "\",format=json\" behind it for JSON, not \"%s\"",
+			 text);
+}
+
+static struct build_env build_env(struct session *s)
+{
+	return (struct build_env){
+		.batch = s->batch,
+		.registry = s->registry,
+		.spawner = s->spawner,
+		.progress = s->progress,
+		.cancel = s->cancel,
+		.transfer_step = &s->transfer_step,
+	};
+}
+
+/* Tell about the Dockerfile instead of building it. */
+static int run_call(struct build_command *c,
+		    const struct build_options *options, enum build_call call,
+		    bool json, struct error *err)
+{
+	AUTO(session_close) struct session *s = NULL;
+	AUTO(buf_release) struct buf out = BUF_INIT, report = BUF_INIT;
+	struct build_env env;
+	int status, rc;
+
+	c->session.quiet = true;
+	if (session_open(&c->session, &s, err) < 0)
+		return -1;
+	env = build_env(s);
+	rc = build_tell(options, &env, call, json, &out, &status, &report, err);
+	if (rc < 0)
+		return print_failure(s, &report, err);
+	fputs(out.data, stdout);
+	return status;
+}
+
+static void print_warnings(struct session *s, const struct buf *warnings)
+{
+	if (!warnings->len || s->quiet)
+		return;
+	progress_free(steal_pointer(&s->progress));
+	fprintf(stderr, "%s", warnings->data);
+}
+
 static int run_build(const struct build_command *c,
 		     const struct build_options *options, struct error *err)
 {
@@ -327,25 +401,25 @@ static int run_build(const struct build_command *c,
 
 	if (session_open(&c->session, &s, err) < 0)
 		return -1;
-	env = (struct build_env){
-		.batch = s->batch,
-		.registry = s->registry,
-		.spawner = s->spawner,
-		.progress = s->progress,
-		.cancel = s->cancel,
-		.transfer_step = &s->transfer_step,
-	};
+	env = build_env(s);
 	rc = build_run(options, &env, &result, &report, err);
 	if (rc == 0)
 		rc = write_outputs(s, c, &result, err);
 	image_free(result.image);
-	return rc < 0 ? print_failure(s, &report, err) : 0;
+	if (rc < 0)
+		rc = print_failure(s, &report, err);
+	else
+		print_warnings(s, &result.warnings);
+	buf_release(&result.warnings);
+	return rc;
 }
 
 int cmd_build(int argc, char **argv, struct error *err)
 {
 	AUTO(command_release) struct build_command c = { 0 };
 	struct build_options options;
+	enum build_call call = BUILD_CALL_BUILD;
+	bool json;
 	int rc = parse_words(&c, argc, argv, err);
 
 	if (rc <= 0)
@@ -353,6 +427,10 @@ int cmd_build(int argc, char **argv, struct error *err)
 	if (parse_tags(&c, err) < 0 || parse_outputs(&c, err) < 0 ||
 	    make_options(&c, &options, err) < 0)
 		return -1;
+	if (parse_call(&c, &call, &json, err) < 0)
+		return -1;
+	if (call != BUILD_CALL_BUILD)
+		return run_call(&c, &options, call, json, err);
 	c.session.builds = true;
 	c.session.quiet = c.quiet;
 	return run_build(&c, &options, err);

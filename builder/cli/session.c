@@ -134,6 +134,7 @@ int session_open(const struct session_options *options, struct session **ret,
 
 	if (!s)
 		return error_nomem(err, "starting");
+	s->quiet = options->quiet;
 	if (open_parts(s, options, err) < 0)
 		return -1;
 	*ret = steal_pointer(&s);

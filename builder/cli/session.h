@@ -62,6 +62,7 @@ struct session {
 	struct spawner *spawner; /* NULL unless it builds */
 	struct cancel *cancel;
 	struct progress *progress;
+	bool quiet;		/* nothing but results and errors is wanted */
 	unsigned transfer_step; /* progress step that transfers belong to */
 	void *signals;		/* private */
 };
