@@ -155,19 +155,19 @@ static char *lower_name(const struct instruction *from)
 static void open_scope(struct linter *l, struct lint_stage *stage)
 {
 	size_t index = (size_t)(stage - l->stages);
-	autofree char *base = scope_expand(
+	autofree char *base = lint_scope_expand(
 		&l->global, stage->from->args.items[0], l->df->escape);
 	const struct lint_stage *parent =
 		base ? map_get(l->stage_names, base, strlen(base)) : NULL;
 	const struct strv *env = NULL;
 	size_t i;
 
-	scope_init(&stage->scope);
+	lint_scope_init(&stage->scope);
 	if (parent) {
-		scope_inherit(&stage->scope, &parent->scope);
+		lint_scope_inherit(&stage->scope, &parent->scope);
 		return;
 	}
-	scope_set(&stage->scope, "PATH", "");
+	lint_scope_set(&stage->scope, "PATH", "");
 	stage->scope.complete = base && !strcmp(base, "scratch");
 	if (stage->scope.complete)
 		return;
@@ -183,7 +183,7 @@ static void open_scope(struct linter *l, struct lint_stage *stage)
 			eq ? strndup(item, (size_t)(eq - item)) : NULL;
 
 		if (name)
-			scope_set(&stage->scope, name, eq + 1);
+			lint_scope_set(&stage->scope, name, eq + 1);
 		else if (eq)
 			stage->scope.failed = true;
 	}
@@ -199,7 +199,7 @@ static void open_stage(struct linter *l, const struct instruction *from)
 		l->report->failed = true;
 	lint_from(l, stage);
 	open_scope(l, stage);
-	scope_forget_unset(&l->global);
+	lint_scope_forget_unset(&l->global);
 	if (stage->name && map_put(l->stage_names, stage->name,
 				   strlen(stage->name), stage) < 0)
 		l->report->failed = true;
@@ -228,12 +228,12 @@ static void linter_release(struct linter *l)
 	for (i = 0; i < l->n_stages; i++) {
 		l->report->failed |= l->stages[i].scope.failed;
 		free(l->stages[i].name);
-		scope_release(&l->stages[i].scope);
+		lint_scope_release(&l->stages[i].scope);
 	}
 	l->report->failed |= l->global.failed || l->defaults.failed;
 	free(l->stages);
-	scope_release(&l->global);
-	scope_release(&l->defaults);
+	lint_scope_release(&l->global);
+	lint_scope_release(&l->defaults);
 	map_free(l->stage_names);
 	ignore_free(l->ignore);
 }
@@ -259,9 +259,9 @@ static void set_platforms(struct scope *s)
 		for (j = 0; j < ARRAY_LEN(parts); j++) {
 			snprintf(name, sizeof(name), "%s%s", sides[i],
 				 parts[j].name);
-			scope_set(s, name, parts[j].value);
+			lint_scope_set(s, name, parts[j].value);
 		}
-	scope_set(s, "TARGETSTAGE", "default");
+	lint_scope_set(s, "TARGETSTAGE", "default");
 }
 
 /* A list with exceptions may bring anything back; it is not judged. */
@@ -301,8 +301,8 @@ static int run(struct linter *l, struct error *err)
 {
 	l->stages = calloc(l->df->len + 1, sizeof(*l->stages));
 	l->stage_names = map_new(NULL);
-	scope_init(&l->global);
-	scope_init(&l->defaults);
+	lint_scope_init(&l->global);
+	lint_scope_init(&l->defaults);
 	if (!l->stages || !l->stage_names)
 		return error_nomem(err, "checking a Dockerfile");
 	if (compile_ignore(l, err) < 0)

@@ -55,11 +55,11 @@ static void lint_undeclared(struct linter *l, const struct instruction *in)
 	size_t i;
 
 	for (i = 0; i < unset->len; i++)
-		lint_report_add(l->report, LINT_UNDEFINED_ARG_IN_FROM, in,
-				"FROM argument '%s' is not declared%s",
-				unset->items[i],
-				hint(&near, scope_suggest(&l->global,
-							  unset->items[i])));
+		lint_report_add(
+			l->report, LINT_UNDEFINED_ARG_IN_FROM, in,
+			"FROM argument '%s' is not declared%s", unset->items[i],
+			hint(&near,
+			     lint_scope_suggest(&l->global, unset->items[i])));
 }
 
 static void lint_base_name(struct linter *l, const struct instruction *in)
@@ -68,10 +68,10 @@ static void lint_base_name(struct linter *l, const struct instruction *in)
 	autofree char *by_default = NULL;
 
 	/* For the undeclared names that this notes. */
-	free(scope_expand(&l->global, word, l->df->escape));
+	free(lint_scope_expand(&l->global, word, l->df->escape));
 	if (!strchr(word, '$'))
 		return;
-	by_default = scope_expand(&l->defaults, word, l->df->escape);
+	by_default = lint_scope_expand(&l->defaults, word, l->df->escape);
 	if (by_default && !lint_image_name_is_valid(by_default))
 		lint_report_add(l->report, LINT_INVALID_DEFAULT_ARG_IN_FROM, in,
 				"Default value for ARG %s results in empty or "
@@ -99,7 +99,7 @@ static void lint_platform(struct linter *l, const struct lint_stage *stage)
 
 	if (!value || !*value)
 		return;
-	free(scope_expand(&l->global, value, l->df->escape));
+	free(lint_scope_expand(&l->global, value, l->df->escape));
 	if (!strcmp(value, "$TARGETPLATFORM") ||
 	    !strcmp(value, "${TARGETPLATFORM}"))
 		lint_report_add(l->report, LINT_REDUNDANT_TARGET_PLATFORM, in,

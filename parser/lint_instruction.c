@@ -78,13 +78,13 @@ static void lint_unset(struct linter *l, struct scope *s,
 
 		if (is_proxy(name))
 			continue;
-		near = scope_suggest(s, name);
+		near = lint_scope_suggest(s, name);
 		lint_report_add(l->report, LINT_UNDEFINED_VAR, in,
 				"Usage of undefined variable '$%s'%s%s%s", name,
 				near ? " (did you mean $" : "",
 				near ? near : "", near ? "?)" : "");
 	}
-	scope_forget_unset(s);
+	lint_scope_forget_unset(s);
 }
 
 /* Ask for every name that the instruction's texts use. */
@@ -97,15 +97,16 @@ static void expand_all(struct linter *l, struct scope *s,
 		const char *value = flag_expanded_value(in, in->flags.items[i]);
 
 		if (value)
-			free(scope_expand(s, value, l->df->escape));
+			free(lint_scope_expand(s, value, l->df->escape));
 	}
 	for (i = 0; i < in->args.len; i++)
 		if (arg_is_expanded(in, i))
-			free(scope_expand(s, in->args.items[i], l->df->escape));
+			free(lint_scope_expand(s, in->args.items[i],
+					       l->df->escape));
 	for (i = 0; i < in->n_heredocs; i++)
 		if (in->kind != INSTR_RUN && in->heredocs[i].expand)
-			scope_expand_heredoc(s, in->heredocs[i].content,
-					     in->heredocs[i].content_len);
+			lint_scope_expand_heredoc(s, in->heredocs[i].content,
+						  in->heredocs[i].content_len);
 }
 
 /* The value of an ARG: --build-arg, else its default, else the global one. */
@@ -119,8 +120,8 @@ static void declare_arg(struct linter *l, struct scope *s, const char *name,
 	const char *value = given ? strv_env_get(given, name) : NULL;
 
 	if (!value)
-		value = initial ? initial : scope_get(global, name);
-	scope_set(s, name, value);
+		value = initial ? initial : lint_scope_get(global, name);
+	lint_scope_set(s, name, value);
 }
 
 static void lint_arg_in(struct linter *l, struct scope *s,
@@ -133,7 +134,7 @@ static void lint_arg_in(struct linter *l, struct scope *s,
 		autofree char *name =
 			strndup(word, eq ? (size_t)(eq - word) : strlen(word));
 		autofree char *value =
-			eq ? scope_expand(s, eq + 1, l->df->escape) : NULL;
+			eq ? lint_scope_expand(s, eq + 1, l->df->escape) : NULL;
 
 		if (name)
 			declare_arg(l, s, name, value, with_build_args);
@@ -187,14 +188,15 @@ static void lint_env(struct linter *l, struct lint_stage *stage,
 
 	lint_legacy_pair(l, in);
 	for (i = 0; i < in->args.len; i++) {
-		char *text = scope_expand(s, in->args.items[i], l->df->escape);
+		char *text =
+			lint_scope_expand(s, in->args.items[i], l->df->escape);
 
 		strv_take(&pairs, text ? text : strdup(""));
 	}
 	lint_unset(l, s, in);
 	s->failed |= pairs.failed;
 	for (i = 0; i + 1 < pairs.len; i += 2) {
-		scope_set(s, pairs.items[i], pairs.items[i + 1]);
+		lint_scope_set(s, pairs.items[i], pairs.items[i + 1]);
 		lint_secret(l, in, pairs.items[i]);
 	}
 }
@@ -209,8 +211,8 @@ static void lint_label(struct linter *l, struct lint_stage *stage,
 static void lint_workdir(struct linter *l, struct lint_stage *stage,
 			 const struct instruction *in)
 {
-	autofree char *path =
-		scope_expand(&stage->scope, in->args.items[0], l->df->escape);
+	autofree char *path = lint_scope_expand(
+		&stage->scope, in->args.items[0], l->df->escape);
 
 	if (path && *path == '/')
 		stage->scope.workdir_set = true;
@@ -307,7 +309,7 @@ static void lint_expose(struct linter *l, struct lint_stage *stage,
 	size_t i;
 
 	for (i = 0; i < in->args.len; i++) {
-		autofree char *spec = scope_expand(
+		autofree char *spec = lint_scope_expand(
 			&stage->scope, in->args.items[i], l->df->escape);
 
 		if (spec)
@@ -346,8 +348,8 @@ static void lint_copy(struct linter *l, struct lint_stage *stage,
 
 		if (instruction_heredoc_of(in, i))
 			continue;
-		source = scope_expand(&stage->scope, in->args.items[i],
-				      l->df->escape);
+		source = lint_scope_expand(&stage->scope, in->args.items[i],
+					   l->df->escape);
 		if (source)
 			lint_source(l, in, source);
 	}

@@ -9,13 +9,13 @@ struct var {
 	char value[];
 };
 
-void scope_init(struct scope *s)
+void lint_scope_init(struct scope *s)
 {
 	*s = (struct scope){ .vars = map_new(free) };
 	s->failed = !s->vars;
 }
 
-void scope_release(struct scope *s)
+void lint_scope_release(struct scope *s)
 {
 	map_free(s->vars);
 	strv_release(&s->names);
@@ -33,19 +33,19 @@ static const struct var *find(const struct scope *s, const char *name)
 	return var;
 }
 
-bool scope_declares(const struct scope *s, const char *name)
+bool lint_scope_declares(const struct scope *s, const char *name)
 {
 	return find(s, name);
 }
 
-const char *scope_get(const struct scope *s, const char *name)
+const char *lint_scope_get(const struct scope *s, const char *name)
 {
 	const struct var *var = find(s, name);
 
 	return var && var->set ? var->value : NULL;
 }
 
-void scope_set(struct scope *s, const char *name, const char *value)
+void lint_scope_set(struct scope *s, const char *name, const char *value)
 {
 	size_t len = value ? strlen(value) : 0;
 	struct var *var = calloc(1, sizeof(*var) + len + 1);
@@ -67,7 +67,7 @@ void scope_set(struct scope *s, const char *name, const char *value)
 	s->failed |= s->names.failed;
 }
 
-void scope_inherit(struct scope *s, const struct scope *parent)
+void lint_scope_inherit(struct scope *s, const struct scope *parent)
 {
 	s->parent = parent;
 	s->complete = parent->complete;
@@ -75,7 +75,7 @@ void scope_inherit(struct scope *s, const struct scope *parent)
 	s->shell_set = parent->shell_set;
 }
 
-const char *scope_suggest(const struct scope *s, const char *name)
+const char *lint_scope_suggest(const struct scope *s, const char *name)
 {
 	const char *near = NULL;
 
@@ -87,7 +87,7 @@ const char *scope_suggest(const struct scope *s, const char *name)
 
 static const char *lookup(void *ctx, const char *name)
 {
-	return scope_get(ctx, name);
+	return lint_scope_get(ctx, name);
 }
 
 /* Each name once. */
@@ -95,7 +95,7 @@ static void note_unset(void *ctx, const char *name)
 {
 	struct scope *s = ctx;
 
-	if (!scope_declares(s, name) && strv_find(&s->unset, name) < 0)
+	if (!lint_scope_declares(s, name) && strv_find(&s->unset, name) < 0)
 		strv_append(&s->unset, name);
 }
 
@@ -104,7 +104,7 @@ static struct expand_env env_of(struct scope *s)
 	return (struct expand_env){ lookup, s, note_unset };
 }
 
-char *scope_expand(struct scope *s, const char *word, char escape)
+char *lint_scope_expand(struct scope *s, const char *word, char escape)
 {
 	struct expand_env env = env_of(s);
 	struct error err = ERROR_INIT;
@@ -115,7 +115,7 @@ char *scope_expand(struct scope *s, const char *word, char escape)
 	return result;
 }
 
-void scope_expand_heredoc(struct scope *s, const char *body, size_t len)
+void lint_scope_expand_heredoc(struct scope *s, const char *body, size_t len)
 {
 	struct expand_env env = env_of(s);
 	struct error err = ERROR_INIT;
@@ -126,7 +126,7 @@ void scope_expand_heredoc(struct scope *s, const char *body, size_t len)
 	free(result);
 }
 
-void scope_forget_unset(struct scope *s)
+void lint_scope_forget_unset(struct scope *s)
 {
 	strv_release(&s->unset);
 }
