@@ -12,8 +12,11 @@ static void dest_entry_free(struct dest_entry *e)
 {
 	if (!e)
 		return;
-	tree_entry_release(&e->lower);
-	strv_release(&e->names);
+	if (e->below) {
+		tree_entry_release(&e->below->meta);
+		strv_release(&e->below->names);
+		free(e->below);
+	}
 	free(e->path);
 	free(e);
 }
@@ -105,15 +108,27 @@ static size_t parent_len(const char *path)
 	return slash ? (size_t)(slash - path) : 0;
 }
 
-int dest_entry_names(struct copy_dest *d, struct dest_entry *e,
-		     struct error *err)
+static struct lower_dir *get_below(struct dest_entry *e, struct error *err)
 {
-	if (e->names_known)
-		return 0;
-	if (view_list(d->lower, e->path, &e->names, err) < 0)
-		return -1;
-	e->names_known = true;
-	return 0;
+	if (!e->below)
+		e->below = calloc(1, sizeof(*e->below));
+	if (!e->below)
+		error_nomem(err, "the files of a layer");
+	return e->below;
+}
+
+const struct strv *dest_entry_names(struct copy_dest *d, struct dest_entry *e,
+				    struct error *err)
+{
+	struct lower_dir *below = get_below(e, err);
+
+	if (!below)
+		return NULL;
+	if (!below->names_known &&
+	    view_list(d->lower, e->path, &below->names, err) < 0)
+		return NULL;
+	below->names_known = true;
+	return &below->names;
 }
 
 static int compare_name(const void *key, const void *item)
@@ -130,6 +145,7 @@ static int lower_may_have(struct copy_dest *d, const char *path,
 			  struct error *err)
 {
 	struct dest_entry *parent = find_entry(d, path, parent_len(path));
+	const struct strv *names;
 
 	if (!d->lower || map_get(d->removed, path, strlen(path)))
 		return 0;
@@ -137,11 +153,11 @@ static int lower_may_have(struct copy_dest *d, const char *path,
 		return 1;
 	if (!parent->in_lower)
 		return 0;
-	if (dest_entry_names(d, parent, err) < 0)
+	names = dest_entry_names(d, parent, err);
+	if (!names)
 		return -1;
-	return parent->names.len &&
-	       bsearch(path_base(path), parent->names.items, parent->names.len,
-		       sizeof(char *), compare_name) != NULL;
+	return names->len && bsearch(path_base(path), names->items, names->len,
+				     sizeof(char *), compare_name) != NULL;
 }
 
 /* What lies at `path`, links not followed. `lower` is set for files below. */
@@ -266,12 +282,16 @@ static struct dest_entry *enter_lower_dir(struct copy_dest *d, const char *path,
 					  struct error *err)
 {
 	struct dest_entry *e = add_entry(d, path, err);
+	struct lower_dir *below;
 
 	if (!e)
 		return NULL;
-	e->lower = lower->meta;
+	below = get_below(e, err);
+	if (!below)
+		return NULL;
+	below->meta = lower->meta;
 	lower->meta = (struct tree_entry){ 0 };
-	e->meta = e->lower.entry;
+	e->meta = below->meta.entry;
 	e->meta.path = e->path;
 	e->in_lower = true;
 	return e;

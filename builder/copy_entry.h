@@ -6,16 +6,22 @@
 #include "store/base/map.h"
 #include "store/base/strv.h"
 
+/* What the root below says about a directory. */
+struct lower_dir {
+	struct tree_entry meta; /* the entry's meta may borrow from it */
+	bool names_known;
+	struct strv names; /* sorted */
+};
+
+/* There is one for each file of a big copy: no field without need. */
 struct dest_entry {
 	struct entry meta;
 	struct copy_bytes bytes;
 	char *path;
-	struct tree_entry lower; /* what `meta` borrows from, of a lower dir */
+	struct lower_dir *below; /* NULL until something is known */
 	bool in_lower;		 /* a directory that the root below has */
 	bool opaque;		 /* hides the directory below it */
 	bool dropped;		 /* replaced; counts no more */
-	bool names_known;
-	struct strv names; /* of a lower directory, sorted */
 };
 
 struct copy_dest {
@@ -32,8 +38,11 @@ struct copy_dest {
 int dest_add_bare(struct copy_dest *d, const char *path,
 		  const struct entry *meta, struct error *err);
 
-/* Names of the lower directory that `e` is or hides, sorted. */
-int dest_entry_names(struct copy_dest *d, struct dest_entry *e,
-		     struct error *err);
+/*
+ * Names of the lower directory that `e` is or hides, sorted and borrowed;
+ * NULL on failure.
+ */
+const struct strv *dest_entry_names(struct copy_dest *d, struct dest_entry *e,
+				    struct error *err);
 
 #endif

@@ -100,13 +100,15 @@ static int write_entry(struct layer_writing *w, const struct dest_entry *e,
 static int hide_lower_names(struct copy_dest *d, struct dest_entry *e,
 			    struct error *err)
 {
-	if (dest_entry_names(d, e, err) < 0)
+	const struct strv *names = dest_entry_names(d, e, err);
+
+	if (!names)
 		return -1;
-	for (size_t i = 0; i < e->names.len; i++) {
+	for (size_t i = 0; i < names->len; i++) {
 		AUTO(buf_release) struct buf path = BUF_INIT;
 		struct entry gone = { .type = ENTRY_WHITEOUT };
 
-		buf_printf(&path, "%s/%s", e->path, e->names.items[i]);
+		buf_printf(&path, "%s/%s", e->path, names->items[i]);
 		if (buf_check(&path, "a path", err) < 0)
 			return -1;
 		if (map_get(d->by_path, path.data, path.len))

@@ -5,10 +5,14 @@
 #include "builder/file_root_kind.h"
 #include "store/base/io.h"
 #include "store/base/parallel.h"
+#include "store/base/path.h"
+#include "store/base/text.h"
 
 /* Below this many files a further thread costs more than it brings. */
 #define FILES_PER_THREAD 64
-#define READ_SIZE	 ((size_t)256 << 10)
+/* Names further apart than this are other names, not misspelled ones. */
+#define MAX_DISTANCE 2
+#define READ_SIZE    ((size_t)256 << 10)
 
 void file_root_free(struct file_root *r)
 {
@@ -39,9 +43,48 @@ int file_root_lookup(struct file_root *r, const char *path,
 	return r->kind->lookup(r, path, ret, err);
 }
 
+/* The name in the same directory that was probably meant; NULL: none. */
+static char *near_miss(struct file_root *r, const char *path)
+{
+	const char *name = path_base(path);
+	autofree char *dir = strndup(path, (size_t)(name - path));
+	AUTO(file_node_free) struct file_node *node = NULL;
+	AUTO(strv_release) struct strv names = STRV_INIT;
+	struct error ignored = ERROR_INIT;
+	size_t best = MAX_DISTANCE + 1;
+	const char *found = NULL;
+
+	if (!dir || file_root_lookup(r, dir, &node, &ignored) <= 0 ||
+	    file_root_list(r, node->meta.path, &names, &ignored) < 0)
+		return NULL;
+	for (size_t i = 0; i < names.len; i++) {
+		const char *other = names.items[i];
+		size_t far =
+			text_distance(other, strlen(other), name, strlen(name));
+
+		if (far < best && far < strlen(name)) {
+			best = far;
+			found = other;
+		}
+	}
+	return found ? strdup(found) : NULL;
+}
+
 int file_root_missing(struct file_root *r, const char *path, struct error *err)
 {
-	return r->kind->missing(r, path, err);
+	autofree char *reason =
+		r->kind->reason ? r->kind->reason(r, path) : NULL;
+	autofree char *guess = reason ? NULL : near_miss(r, path);
+	struct buf hint = BUF_INIT;
+
+	if (reason)
+		buf_printf(&hint, " (%s)", reason);
+	if (guess)
+		buf_printf(&hint, " (did you mean \"%s\"?)", guess);
+	error_set(err, ERROR_NOT_FOUND, "\"/%s\": not found in %s%s", path,
+		  r->name, hint.data ? hint.data : "");
+	buf_release(&hint);
+	return -1;
 }
 
 int file_root_list(struct file_root *r, const char *path, struct strv *ret,

@@ -55,7 +55,7 @@ int file_root_lookup(struct file_root *r, const char *path,
 
 /*
  * ERROR_NOT_FOUND for `path`, saying why as far as it is known: hidden by
- * which line of which ignore file, or differently spelled. Returns -1.
+ * which line of which ignore file, or spelled differently. Returns -1.
  */
 int file_root_missing(struct file_root *r, const char *path, struct error *err);
 

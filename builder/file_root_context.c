@@ -121,18 +121,16 @@ static int context_root_lookup(struct file_root *r, const char *path,
 	return node_from_context(c, resolved, ret, err);
 }
 
-static int context_root_missing(struct file_root *r, const char *path,
-				struct error *err)
+static char *context_root_reason(struct file_root *r, const char *path)
 {
+	struct buf text = BUF_INIT;
 	const char *file = NULL;
 	int line = 0;
 
-	if (context_ignores(r->context, path, &line, &file))
-		return error_set(err, ERROR_NOT_FOUND,
-				 "\"/%s\": not found in %s (excluded by %s:%d)",
-				 path, r->name, file, line);
-	return error_set(err, ERROR_NOT_FOUND, "\"/%s\": not found in %s", path,
-			 r->name);
+	if (!context_ignores(r->context, path, &line, &file))
+		return NULL;
+	buf_printf(&text, "excluded by %s:%d", file, line);
+	return buf_steal(&text);
 }
 
 static int context_root_list(struct file_root *r, const char *path,
@@ -321,7 +319,7 @@ static void context_root_free(struct file_root *r)
 static const struct file_root_kind context_kind = {
 	.keeps_owners = false,
 	.lookup = context_root_lookup,
-	.missing = context_root_missing,
+	.reason = context_root_reason,
 	.list = context_root_list,
 	.walk = context_root_walk,
 	.open = context_root_open,

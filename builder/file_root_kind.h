@@ -8,8 +8,8 @@ struct file_root_kind {
 	bool keeps_owners;
 	int (*lookup)(struct file_root *r, const char *path,
 		      struct file_node **ret, struct error *err);
-	int (*missing)(struct file_root *r, const char *path,
-		       struct error *err);
+	/* Why `path` does not exist, as a text to free; NULL: it is unknown. */
+	char *(*reason)(struct file_root *r, const char *path);
 	int (*list)(struct file_root *r, const char *path, struct strv *ret,
 		    struct error *err);
 	int (*walk)(struct file_root *r, const char *path,

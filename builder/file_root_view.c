@@ -53,13 +53,6 @@ static int view_root_lookup(struct file_root *r, const char *path,
 	return node_from_view(&node, ret, err) < 0 ? -1 : 1;
 }
 
-static int view_root_missing(struct file_root *r, const char *path,
-			     struct error *err)
-{
-	return error_set(err, ERROR_NOT_FOUND, "\"/%s\": not found in %s", path,
-			 r->name);
-}
-
 static int view_root_list(struct file_root *r, const char *path,
 			  struct strv *ret, struct error *err)
 {
@@ -128,7 +121,6 @@ static void view_root_free(struct file_root *r)
 static const struct file_root_kind view_kind = {
 	.keeps_owners = true,
 	.lookup = view_root_lookup,
-	.missing = view_root_missing,
 	.list = view_root_list,
 	.walk = view_root_walk,
 	.open = view_root_open,

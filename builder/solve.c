@@ -48,9 +48,7 @@ static bool reads_done(const struct solver *s, const struct node *n,
 
 static bool key_ready(const struct solver *s, const struct node *n)
 {
-	const struct node *base = solve_source_node(s, &n->step->base);
-
-	if (n->parent ? !n->parent->key_done : base && !base->key_done)
+	if (n->parent && !n->parent->key_done)
 		return false;
 	return reads_done(s, n, true, n->needs_content);
 }

@@ -24,6 +24,14 @@ void solve_show_cached(struct solver *s, struct node *n)
 	n->shown = true;
 }
 
+/* Other nodes may look at it any time. */
+static void set_identity(struct solver *s, struct node *n, char *identity)
+{
+	pthread_mutex_lock(&s->lock);
+	n->identity = identity;
+	pthread_mutex_unlock(&s->lock);
+}
+
 static void finish(struct solver *s, struct node *n)
 {
 	step_job_clear(&n->job);
@@ -62,9 +70,7 @@ static int take_record(struct solver *s, struct node *n, struct error *err)
 		return error_nomem(err, "a result");
 	n->result.layer = layer_ref(n->record.layer);
 	n->result.created = n->record.created;
-	pthread_mutex_lock(&s->lock);
-	n->identity = identity;
-	pthread_mutex_unlock(&s->lock);
+	set_identity(s, n, identity);
 	if (n->found_by_content && put_record(s, n, &n->definition, err) < 0)
 		return -1;
 	solve_show_cached(s, n);
@@ -90,9 +96,11 @@ static struct node *find_twin(const struct solver *s, const struct node *n)
 static int take_twin(struct solver *s, struct node *n, struct node *twin,
 		     struct error *err)
 {
-	n->identity = strdup(twin->identity);
-	if (!n->identity)
+	char *identity = strdup(twin->identity);
+
+	if (!identity)
 		return error_nomem(err, "a result");
+	set_identity(s, n, identity);
 	n->result.layer = layer_ref(twin->result.layer);
 	n->result.created = twin->result.created;
 	solve_show_cached(s, n);
@@ -104,20 +112,19 @@ static int take_twin(struct solver *s, struct node *n, struct node *twin,
  * Results that follow from their input are known by what they are; a RUN may
  * come out otherwise the next time, so each of its results is one of its own.
  */
-static int identify(struct node *n, struct error *err)
+static char *identify(const struct node *n, struct error *err)
 {
 	char when[TIME_TEXT_SIZE];
+	char *identity;
 
-	if (n->step->kind != STEP_RUN) {
-		n->identity = layer_id(n->result.layer, err);
-		return n->identity ? 0 : -1;
-	}
-	if (asprintf(&n->identity, "run:%s",
+	if (n->step->kind != STEP_RUN)
+		return layer_id(n->result.layer, err);
+	if (asprintf(&identity, "run:%s",
 		     time_format(n->result.created, when)) < 0) {
-		n->identity = NULL;
-		return error_nomem(err, "a result");
+		error_nomem(err, "a result");
+		return NULL;
 	}
-	return 0;
+	return identity;
 }
 
 static int prepare_reads(struct solver *s, struct node *n, struct error *err)
@@ -190,7 +197,8 @@ static int remember(struct solver *s, struct node *n, struct error *err)
 static int execute(struct solver *s, struct node *n, struct error *err)
 {
 	struct progress *progress = s->options->progress;
-	char text[sizeof(err->text) + 64];
+	char text[sizeof(err->text)];
+	char *identity;
 
 	progress_start(progress, solve_progress(s, n));
 	if (run_step(s, n, err) < 0) {
@@ -202,7 +210,11 @@ static int execute(struct solver *s, struct node *n, struct error *err)
 		return -1;
 	}
 	n->result.created = time_now();
-	if (identify(n, err) < 0 || remember(s, n, err) < 0)
+	identity = identify(n, err);
+	if (!identity)
+		return -1;
+	set_identity(s, n, identity);
+	if (remember(s, n, err) < 0)
 		return -1;
 	progress_end(progress, n->progress, PROGRESS_DONE, NULL);
 	finish(s, n);

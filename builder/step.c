@@ -123,13 +123,19 @@ static int find(struct step_job *job, struct step_read *r, struct error *err)
 	return copy_sources_digest(&r->found, err);
 }
 
+/* Scripts look for this text with anything as the ref. */
+static const char *const kinds[] = {
+	[SOURCE_SCRATCH] = "scratch",  [SOURCE_STAGE] = "stage",
+	[SOURCE_IMAGE] = "image",      [SOURCE_CONTEXT] = "context",
+	[SOURCE_HEREDOCS] = "heredoc",
+};
+
 int step_read_content(struct step_job *job, struct step_read *r,
 		      struct digest *ret, struct error *err)
 {
 	if (find(job, r, err) < 0)
 		return error_wrap(err, "failed to calculate checksum of ref %s",
-				  r->root ? file_root_name(r->root)
-					  : "heredocs");
+				  kinds[r->from->kind]);
 	return copy_sources_content(&r->found, ret, err);
 }
 

@@ -136,7 +136,7 @@ END
         touch src/* # other times, other inodes
         cp -r src again && rm -r src && mv again src
         rm src/hard && ln src/1 src/hard
-        succeeds shale --root "$T/store$i" build -o "type=oci,tar=false,dest=$T/out$i,rewrite-timestamp=true" .
+        succeeds shale build --root "$T/store$i" -o "type=oci,tar=false,dest=$T/out$i,rewrite-timestamp=true" .
         first=${first:-$(manifest_digest "$T/out$i")}
         sleep 1.1
     done

@@ -27,7 +27,7 @@ arrived() { # REFERENCE [SKOPEO OPTION..]
     shift
     succeeds skopeo copy -q --src-tls-verify=false "$@" "docker://$reference" "oci:$T/arrived:image"
     python3 "$here/layout.py" verify "$T/arrived"
-    equal "$(python3 "$here/layout.py" manifest "$T/arrived" config.digest)" "\"$(shale images -q "$reference")\""
+    equal "$(python3 "$here/layout.py" manifest "$T/arrived" config.digest)" "\"$(shale images -q --no-trunc "$reference")\""
 }
 
 @test "push and pull through a plain registry keep the image" {
@@ -35,9 +35,9 @@ arrived() { # REFERENCE [SKOPEO OPTION..]
     succeeds shale build -t "$REGISTRY/team/app:1" .
     succeeds shale push "$REGISTRY/team/app:1"
     arrived "$REGISTRY/team/app:1"
-    succeeds shale --root "$T/store2" pull "$REGISTRY/team/app:1"
-    equal "$(shale --root "$T/store2" images -q "$REGISTRY/team/app:1")" \
-        "$(shale images -q "$REGISTRY/team/app:1")"
+    succeeds shale pull --root "$T/store2" "$REGISTRY/team/app:1"
+    equal "$(shale images --root "$T/store2" -q --no-trunc "$REGISTRY/team/app:1")" \
+        "$(shale images -q --no-trunc "$REGISTRY/team/app:1")"
 }
 
 @test "build --push pushes under every name" {
@@ -54,7 +54,7 @@ arrived() { # REFERENCE [SKOPEO OPTION..]
     local digest
     digest=$(skopeo inspect --tls-verify=false --format '{{.Digest}}' "docker://$REGISTRY/base:1")
     printf 'FROM %s/base@%s\nRUN cat /hello > /again\n' "$REGISTRY" "$digest" >Dockerfile
-    succeeds shale --root "$T/store2" build -o "type=local,dest=$T/out" .
+    succeeds shale build --root "$T/store2" -o "type=local,dest=$T/out" .
     equal "$(cat "$T/out/again")" hello
 }
 
@@ -143,9 +143,9 @@ END
     login "$REGISTRY"
     succeeds shale push "$REGISTRY/app:1"
     arrived "$REGISTRY/app:1" --src-creds ci:s3cret
-    succeeds shale --root "$T/store2" pull "$REGISTRY/app:1"
+    succeeds shale pull --root "$T/store2" "$REGISTRY/app:1"
     rm -r "$HOME/.docker"
-    fails 1 shale --root "$T/store3" pull "$REGISTRY/app:1"
+    fails 1 shale pull --root "$T/store3" "$REGISTRY/app:1"
 }
 
 @test "DOCKER_CONFIG and REGISTRY_AUTH_FILE are read" {

@@ -19,7 +19,7 @@ context_done() {
     echo data >file
     dockerfile <<'END'
 FROM @BASE@/busybox:static AS make
-RUN adduser -D -u 1234 someone && mkdir /home/x && chown 1234:50 /home/x && touch /root-owned
+RUN echo someone:x:1234:50::/:/bin/sh >> /etc/passwd && mkdir -p /home/x/y && chown 1234:50 /home/x/y && touch /root-owned
 COPY --chown=77:88 file /copied
 RUN id -u > /uid && su someone -c 'id -u' >> /uid
 FROM scratch
@@ -29,7 +29,7 @@ END
     context_done
     succeeds as_user shale build -o "type=oci,tar=false,dest=$USER_HOME/image" .
     run python3 "$here/layout.py" modes "$USER_HOME/image" 0
-    says "5 0755 1234:50 0 x"
+    says "5 0755 0:0 0 x" "5 0755 1234:50 0 x/y"
     run python3 "$here/layout.py" modes "$USER_HOME/image" 1
     says "77:88 5 copied" "0:0 7 uid" "0:0 0 root-owned"
     python3 "$here/layout.py" verify "$USER_HOME/image"

@@ -111,7 +111,10 @@ static void destinations_are_resolved_as_the_reference_does(void **state)
 		{ "COPY dir/x /t/",
 		  "!cannot replace to directory /t/x with file" },
 		{ "WORKDIR /w\nCOPY a.txt .", "w/ w/a.txt=a" },
-		{ "COPY missing /x", "!\"/missing\": not found" },
+		{ "COPY missing /x",
+		  "!failed to calculate checksum of ref context: "
+		  "\"/missing\": not found in the build context" },
+		{ "COPY dir/xx /x", "!(did you mean \"x\"?)" },
 		{ "COPY dangling /x", "!\"/dangling\": not found" },
 		{ "COPY dir/x/y /x", "!\"/dir/x/y\": not found" },
 	};
