@@ -1,4 +1,5 @@
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "builder/cli/commands.h"
@@ -19,21 +20,55 @@ static int finish(int status, const struct error *err)
 	return status;
 }
 
-int main(int argc, char **argv)
+/*
+ * "shale --root DIR COMMAND" is another way to set SHALE_ROOT. Returns how
+ * many words of argv it took, or -1.
+ */
+static int take_root(int argc, char **argv, struct error *err)
+{
+	const char *root;
+	int taken = 1;
+
+	if (argc < 2 || strncmp(argv[1], "--root", 6) != 0)
+		return 0;
+	root = argv[1] + 6;
+	if (*root == '=')
+		root++;
+	else if (!*root && argc > 2)
+		root = argv[++taken];
+	else
+		return *root ? 0
+			     : error_set(err, ERROR_USAGE,
+					 "--root needs a value");
+	if (setenv("SHALE_ROOT", root, 1) < 0)
+		return error_nomem(err, "setting the store's root");
+	return taken;
+}
+
+static int run(int argc, char **argv, struct error *err)
 {
 	const char *name = argc > 1 ? argv[1] : "--help";
 	const struct command *command;
-	struct error err = ERROR_INIT;
 
 	if (!strcmp(name, "--help") || !strcmp(name, "-h") ||
 	    !strcmp(name, "help")) {
 		commands_print_help();
-		return finish(argc > 1 ? 0 : 2, &err);
+		return argc > 1 ? 0 : 2;
 	}
 	if (!strcmp(name, "--version"))
 		name = "version";
 	command = command_find(name);
 	if (!command)
-		return finish(commands_unknown(name, &err), &err);
-	return finish(command->run(argc - 1, argv + 1, &err), &err);
+		return commands_unknown(name, err);
+	return command->run(argc - 1, argv + 1, err);
+}
+
+int main(int argc, char **argv)
+{
+	struct error err = ERROR_INIT;
+	int taken = take_root(argc, argv, &err);
+
+	if (taken < 0)
+		return finish(-1, &err);
+	return finish(run(argc - taken, argv + taken, &err), &err);
 }

@@ -76,13 +76,12 @@ static int recompress(struct layer *l, const struct layer_format *format,
 }
 
 /* Verified by digest and size as it is written. */
-static int fetch_blob(struct layer *l, struct error *err)
+static int fetch_once(struct layer *l, struct error *err)
 {
 	const struct store_fetcher *f =
 		store_get_fetcher(batch_store(l->batch));
 	AUTO(blob_writer_free) struct blob_writer *w = NULL;
 	AUTO(stream_free) struct stream *from = NULL;
-	struct compression how = { .level = COMPRESSION_LEVEL_DEFAULT };
 	struct digest digest;
 	uint64_t size;
 
@@ -92,14 +91,31 @@ static int fetch_blob(struct layer *l, struct error *err)
 				 l->diff_id.text, l->origin);
 	if (blob_writer_new(l->batch, &w, err) < 0 ||
 	    f->fetch(f->ctx, l->origin, &l->remote, &from, err) < 0 ||
-	    stream_copy(from, blob_writer_sink(w), err) < 0 ||
-	    blob_writer_commit(w, &l->remote.digest, l->remote.size, &digest,
-			       &size, err) < 0)
+	    stream_copy(from, blob_writer_sink(w), err) < 0)
+		return -1;
+	return blob_writer_commit(w, &l->remote.digest, l->remote.size, &digest,
+				  &size, err);
+}
+
+static enum compression_kind kind_of(const char *media_type)
+{
+	if (strstr(media_type, "zstd"))
+		return COMPRESSION_ZSTD;
+	return strstr(media_type, "gzip") ? COMPRESSION_GZIP : COMPRESSION_NONE;
+}
+
+/* What came damaged is fetched once more. */
+static int fetch_blob(struct layer *l, struct error *err)
+{
+	struct compression how = { .kind = kind_of(l->remote.media_type),
+				   .level = COMPRESSION_LEVEL_DEFAULT };
+	int rc = fetch_once(l, err);
+
+	if (rc < 0 && err->kind == ERROR_INTEGRITY)
+		rc = fetch_once(l, err);
+	if (rc < 0)
 		return error_wrap(err, "fetching layer %s",
 				  l->remote.digest.text);
-	how.kind = strstr(l->remote.media_type, "zstd")	  ? COMPRESSION_ZSTD
-		   : strstr(l->remote.media_type, "gzip") ? COMPRESSION_GZIP
-							  : COMPRESSION_NONE;
 	return layer_write_blob_record(
 		l, &l->diff_id, blob_form(how, false).text, &l->remote, err);
 }
@@ -155,10 +171,7 @@ static int is_ours(struct layer *l, struct error *err)
 /* The media type as the wanted kind of manifest calls it. */
 static int set_media_type(struct descriptor *d, bool docker, struct error *err)
 {
-	enum compression_kind kind =
-		strstr(d->media_type, "zstd")	? COMPRESSION_ZSTD
-		: strstr(d->media_type, "gzip") ? COMPRESSION_GZIP
-						: COMPRESSION_NONE;
+	enum compression_kind kind = kind_of(d->media_type);
 	char *media_type = strdup(media_type_for_layer(kind, docker));
 
 	if (!media_type)
