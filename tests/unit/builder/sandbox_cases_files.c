@@ -161,7 +161,6 @@ static void mounts_do_what_they_say(void **state)
 	struct sandbox_mount mounts[5];
 	autofree char *kept = NULL;
 	autofree char *cache = NULL;
-	autofree char *file = NULL;
 	autoclose int dir = -1;
 	autoclose int fd = -1;
 
