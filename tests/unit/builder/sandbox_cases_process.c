@@ -167,20 +167,16 @@ static _Noreturn void be_builder(struct place *p)
 	struct run r;
 
 	run_init(&r, p,
-		 "sleep 98765.3 & (setsid sleep 98765.3 &); sleep "
-		 "98765.3");
+		 "sleep 98765.3 & (setsid sleep 98765.3 &); sleep 98765.3");
 	if (spawner_start(&p->spawner, &err) == 0)
 		spawner_run(p->spawner, &r.sb, 2, NULL, &result, &err);
 	_exit(1);
 }
 
-static void killing_the_builder_leaves_no_process(void **state)
+static pid_t start_builder(struct place *p)
 {
-	struct place *p = place_of(state);
-	pid_t pid;
+	pid_t pid = fork();
 
-	p->runs++;
-	pid = fork();
 	assert_true(pid >= 0);
 	if (pid == 0)
 		be_builder(p);
@@ -188,9 +184,35 @@ static void killing_the_builder_leaves_no_process(void **state)
 	for (int i = 0; i < 500 && process_is_gone("98765.3", 0); i++)
 		pause_ms(10);
 	assert_false(process_is_gone("98765.3", 0));
+	return pid;
+}
+
+static void killing_the_builder_leaves_no_process(void **state)
+{
+	struct place *p = place_of(state);
+	pid_t pid = start_builder(p);
+
 	kill(pid, SIGKILL);
 	waitpid(pid, NULL, 0);
 	assert_true(process_is_gone("98765.3", 2000));
+}
+
+static void killing_the_spawner_is_noticed_and_leaves_no_process(void **state)
+{
+	struct place *p = place_of(state);
+	pid_t pid = start_builder(p);
+	autofree char *children = NULL;
+	char path[64];
+	int status;
+
+	snprintf(path, sizeof(path), "/proc/%d/task/%d/children", pid, pid);
+	children = text_of_file(path);
+	assert_true(atoi(children) > 0);
+	kill(atoi(children), SIGKILL);
+	assert_true(process_is_gone("98765.3", 2000));
+	/* Its spawner_run() has returned. */
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(WEXITSTATUS(status), 1);
 }
 
 static void the_environment_is_what_was_given(void **state)
@@ -318,6 +340,8 @@ const struct sandbox_case sandbox_process_cases[] = {
 	SANDBOX_CASE(background_processes_end_with_the_run, FOR_ALL),
 	SANDBOX_CASE(cancelling_ends_every_process_soon, FOR_ALL),
 	SANDBOX_CASE(killing_the_builder_leaves_no_process, FOR_ALL),
+	SANDBOX_CASE(killing_the_spawner_is_noticed_and_leaves_no_process,
+		     FOR_ALL),
 	SANDBOX_CASE(the_environment_is_what_was_given, FOR_ALL),
 	SANDBOX_CASE(init_ignores_its_children, FOR_ALL),
 	SANDBOX_CASE(programs_are_found_in_the_given_path, FOR_ALL),
