@@ -91,6 +91,23 @@ static void no_new_privs_is_set_when_asked(void **state)
 	assert_has(&r, "NoNewPrivs:\t1\n");
 }
 
+static void an_insecure_run_has_all_there_is(void **state)
+{
+	struct place *p = place_of(state);
+	AUTO(run_release) struct run r;
+
+	run_init(&r, p,
+		 "cat /proc/self/status; mount -t tmpfs none /tmp && "
+		 "grep -c ' /tmp tmpfs' /proc/mounts");
+	r.sb.insecure = true;
+	run_it(&r, p);
+	assert_ran(&r);
+	assert_has(&r, "Seccomp:\t0\n");
+	assert_has(&r, "CapInh:\t0000000000000000\n");
+	assert_lacks(&r, "CapEff:\t00000000a80425fb\n");
+	assert_has(&r, "\n1\n");
+}
+
 static void nothing_of_the_builder_can_be_read(void **state)
 {
 	struct place *p = place_of(state);
@@ -287,6 +304,7 @@ const struct sandbox_case sandbox_rights_cases[] = {
 	SANDBOX_CASE(another_user_has_no_capabilities, FOR_SEVERAL_IDS),
 	SANDBOX_CASE(an_unmapped_user_is_refused_with_a_remedy, FOR_NO_ROOT),
 	SANDBOX_CASE(no_new_privs_is_set_when_asked, FOR_ALL),
+	SANDBOX_CASE(an_insecure_run_has_all_there_is, FOR_ALL),
 	SANDBOX_CASE(nothing_of_the_builder_can_be_read, FOR_ALL),
 	SANDBOX_CASE(system_directories_must_not_be_links, FOR_ALL),
 	SANDBOX_CASE(a_device_directory_full_of_links_is_covered, FOR_ALL),
