@@ -190,6 +190,13 @@ static const struct merged *get_merged(struct view *v, const char *path,
 	return m;
 }
 
+bool view_knows_dir(const struct view *v, const char *path)
+{
+	const struct merged *m = map_get(v->dirs, path, strlen(path));
+
+	return m && m->n > 0;
+}
+
 char *view_join(const char *dir, const char *name)
 {
 	char *path;

@@ -19,6 +19,9 @@ struct view {
 int view_get_node(struct view *v, const char *path, struct view_node *ret,
 		  struct error *err);
 
+/* Was `path` (resolved) found to be a directory before? Asks no layer. */
+bool view_knows_dir(const struct view *v, const char *path);
+
 /* "dir/name"; the root is "". The caller frees; NULL: no memory. */
 char *view_join(const char *dir, const char *name);
 

@@ -101,6 +101,12 @@ static int step(struct walk *w, const char *component, bool follow,
 	if (strlen(path) >= PATH_MAX)
 		return error_sys(err, ENAMETOOLONG, "cannot resolve '%.100s'",
 				 path);
+	/* On the way to many files the same directories are passed. */
+	if (!at_last_component(w) && view_knows_dir(w->view, path)) {
+		free(w->done);
+		w->done = steal_pointer(&path);
+		return 2;
+	}
 	found = view_get_node(w->view, path, &node, err);
 	if (found <= 0)
 		return found < 0 ? -1 : end_absent(w, path, resolved, err);
