@@ -28,15 +28,19 @@ static int open_remote(struct layer *l, struct stream **ret, struct error *err)
 	return f->fetch(f->ctx, l->origin, &l->remote, ret, err);
 }
 
-/* Verified by the descriptor's digest, then decompressed. */
+/*
+ * Verified by the descriptor's digest, then decompressed; all of that beside
+ * whoever hashes and extracts the result.
+ */
 static int decompress(struct stream *raw, const struct descriptor *desc,
 		      struct stream **ret, struct error *err)
 {
-	struct stream *verified;
+	struct stream *s;
 
-	if (stream_verify(raw, desc->size, &desc->digest, &verified, err) < 0)
+	if (stream_verify(raw, desc->size, &desc->digest, &s, err) < 0 ||
+	    stream_decompress(s, NULL, &s, err) < 0)
 		return -1;
-	return stream_decompress(verified, NULL, ret, err);
+	return stream_ahead(s, ret, err);
 }
 
 int layer_open_source(struct layer *l, struct stream **ret, struct error *err)

@@ -90,6 +90,13 @@ int stream_limit(struct stream *inner, uint64_t max, const char *what,
 int stream_unread(struct stream *inner, const void *prefix, size_t len,
 		  struct stream **ret, struct error *err);
 
+/*
+ * Read `inner` (taken, also on failure) on a thread of its own, a megabyte
+ * ahead: what fetches and decompresses does not wait for what stores. Freeing
+ * it waits for a read under way. Without threads to be had it is `inner`.
+ */
+int stream_ahead(struct stream *inner, struct stream **ret, struct error *err);
+
 struct sink {
 	int (*write)(struct sink *s, const void *data, size_t len,
 		     struct error *err);

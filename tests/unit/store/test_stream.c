@@ -10,6 +10,7 @@
 
 #include "store/base/io.h"
 #include "store/stream.h"
+#include "tests/unit/store/bytes.h"
 
 static const char text[] = "the quick brown fox";
 #define TEXT_LEN (sizeof(text) - 1)
@@ -134,6 +135,46 @@ static void what_was_unread_comes_first(void **state)
 	assert_memory_equal(data, text, TEXT_LEN);
 }
 
+/* Long enough to go round the ring a few times, in pieces of odd sizes. */
+static void reading_ahead_changes_nothing(void **state)
+{
+	size_t len = 3 << 20;
+	autofree char *data = random_bytes(9, len);
+	AUTO(stream_free) struct stream *s = NULL;
+	AUTO(buf_release) struct buf found = BUF_INIT;
+	struct error err = ERROR_INIT;
+
+	(void)state;
+	assert_int_equal(
+		stream_ahead(stream_in_steps(data, len, 99991), &s, &err), 0);
+	assert_int_equal(read_to_buf(s, &found, &err), 0);
+	assert_int_equal(found.len, len);
+	assert_memory_equal(found.data, data, len);
+	assert_int_equal(stream_read(s, data, 1, &err), 0);
+}
+
+static void reading_ahead_hands_on_failures_and_may_be_left(void **state)
+{
+	size_t len = 3 << 20;
+	autofree char *data = random_bytes(9, len);
+	AUTO(stream_free) struct stream *failing = NULL;
+	AUTO(stream_free) struct stream *left = NULL;
+	struct error err = ERROR_INIT;
+	struct stream *s = NULL;
+
+	(void)state;
+	assert_int_equal(stream_limit(stream_in_steps(data, len, 70000),
+				      len / 2, "data", &s, &err),
+			 0);
+	assert_int_equal(stream_ahead(s, &failing, &err), 0);
+	assert_int_equal(drain(failing, &err), -1);
+	assert_int_equal(err.kind, ERROR_REFUSED);
+	assert_int_equal(
+		stream_ahead(stream_in_steps(data, len, 70000), &left, &err),
+		0);
+	assert_int_equal(stream_read_full(left, data, 5, &err), 5);
+}
+
 static void a_tee_feeds_both_and_hashes_agree(void **state)
 {
 	AUTO(stream_free) struct stream *s = NULL;
@@ -188,6 +229,9 @@ int main(void)
 		cmocka_unit_test(verification_fails_for_other_bytes),
 		cmocka_unit_test(a_limit_refuses_more),
 		cmocka_unit_test(what_was_unread_comes_first),
+		cmocka_unit_test(reading_ahead_changes_nothing),
+		cmocka_unit_test(
+			reading_ahead_hands_on_failures_and_may_be_left),
 		cmocka_unit_test(a_tee_feeds_both_and_hashes_agree),
 		cmocka_unit_test(a_sink_on_a_full_disk_says_so),
 	};
