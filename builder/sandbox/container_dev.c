@@ -11,7 +11,6 @@
 #include "store/base/cleanup.h"
 #include "store/base/confined.h"
 
-#define TTY_GROUP	 5
 #define SHM_SIZE_DEFAULT (UINT64_C(64) << 20)
 
 static const struct {
@@ -99,7 +98,7 @@ static int mount_pts(struct container *c, struct error *err)
 		{ "newinstance", NULL, true },
 		{ "ptmxmode", "0666", false },
 		{ "mode", "0620", false },
-		{ "gid", "5", false }, /* TTY_GROUP */
+		{ "gid", "5", false }, /* tty */
 	};
 	size_t n = ARRAY_LEN(options);
 
@@ -126,6 +125,16 @@ static int mount_shm(struct container *c, struct error *err)
 		MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC | MOUNT_ATTR_NODEV, err);
 }
 
+static int mount_mqueue(struct container *c, struct error *err)
+{
+	int r = mount_below(
+		c, "mqueue", "mqueue", NULL, 0,
+		MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC | MOUNT_ATTR_NODEV, err);
+
+	/* A kernel without message queues has none to separate either. */
+	return r < 0 && err->sys == ENODEV ? 0 : r;
+}
+
 int container_mount_dev(struct container *c, struct error *err)
 {
 	static const struct fs_option options[] = {
@@ -144,7 +153,5 @@ int container_mount_dev(struct container *c, struct error *err)
 	if (c->dev < 0 || make_nodes(c, err) < 0 || mount_pts(c, err) < 0 ||
 	    mount_shm(c, err) < 0)
 		return -1;
-	return mount_below(
-		c, "mqueue", "mqueue", NULL, 0,
-		MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC | MOUNT_ATTR_NODEV, err);
+	return mount_mqueue(c, err);
 }
