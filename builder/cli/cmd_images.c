@@ -13,6 +13,13 @@
 #define COLUMNS	 5
 #define SHORT_ID 12
 
+struct list_options {
+	const char *format;
+	bool quiet;
+	bool full_ids;
+	const char *wanted; /* a name, or NULL for all */
+};
+
 /* What is shown of one name; sizes of layers nobody has looked into: -1. */
 struct row {
 	const struct name_record *record;
@@ -43,11 +50,20 @@ static void measure(struct session *s, struct row *row)
 	}
 }
 
-static int add_cells(const struct row *row, struct strv *cells,
+/* An id as docker shows it: 12 digits, or all of it. */
+static const char *shown_id(const struct digest *id, bool full, size_t *len)
+{
+	*len = full ? strlen(id->text) : SHORT_ID;
+	return full ? id->text : digest_hex(id);
+}
+
+static int add_cells(const struct row *row, bool full_id, struct strv *cells,
 		     struct error *err)
 {
 	AUTO(reference_release) struct reference ref = { 0 };
 	autofree char *repository = NULL;
+	const char *id;
+	size_t id_len;
 	char *tag;
 
 	if (reference_parse(row->record->name, &ref, err) < 0)
@@ -60,14 +76,15 @@ static int add_cells(const struct row *row, struct strv *cells,
 		return -1;
 	strv_append(cells, repository);
 	strv_append(cells, tag ? tag : "<none>");
-	strv_append_len(cells, digest_hex(&row->record->image), SHORT_ID);
+	id = shown_id(&row->record->image, full_id, &id_len);
+	strv_append_len(cells, id, id_len);
 	table_age(cells, row->created);
 	table_size(cells, row->size_bytes);
 	return strv_check(cells, "listing images", err);
 }
 
 static int print_table(struct session *s, const struct name_record *records,
-		       size_t n, struct error *err)
+		       size_t n, bool full_ids, struct error *err)
 {
 	AUTO(strv_release) struct strv cells = STRV_INIT;
 	static const char *const headings[COLUMNS] = { "REPOSITORY", "TAG",
@@ -81,7 +98,7 @@ static int print_table(struct session *s, const struct name_record *records,
 		struct row row = { .record = &records[i] };
 
 		measure(s, &row);
-		if (add_cells(&row, &cells, err) < 0)
+		if (add_cells(&row, full_ids, &cells, err) < 0)
 			return -1;
 	}
 	table_print(stdout, &cells, COLUMNS);
@@ -112,65 +129,70 @@ static int print_json(struct session *s, const struct name_record *records,
 	return 0;
 }
 
-static void print_ids(const struct name_record *records, size_t n)
+static void print_ids(const struct name_record *records, size_t n,
+		      bool full_ids)
 {
-	size_t i, j;
+	size_t i, j, len;
 
 	for (i = 0; i < n; i++) {
+		const char *id = shown_id(&records[i].image, full_ids, &len);
+
 		for (j = 0; j < i; j++)
 			if (digest_equal(&records[i].image, &records[j].image))
 				break;
 		if (j == i)
-			printf("%.*s\n", SHORT_ID,
-			       digest_hex(&records[i].image));
+			printf("%.*s\n", (int)len, id);
 	}
 }
 
-/* "repository" stands for all its tags, "repository:tag" for one. */
-static int filter(struct name_record *records, size_t *n, const char *text,
-		  struct error *err)
+/*
+ * Keep the records that `word` names: one, or without a tag all those of a
+ * repository.
+ */
+static int keep_wanted(const char *word, struct name_record *records, size_t *n,
+		       struct error *err)
 {
-	const char *base = strrchr(text, '/');
-	bool exact = strpbrk(base ? base : text, ":@") != NULL;
-	autofree char *wanted = session_name(text, err);
-	size_t i, len, kept = 0;
+	AUTO(reference_release) struct reference ref = { 0 };
+	const char *last = strrchr(word, '/');
+	bool any_tag = !strpbrk(last ? last : word, ":@");
+	autofree char *name = NULL;
+	size_t kept = 0;
 
-	if (!wanted)
+	if (reference_parse(word, &ref, err) < 0)
 		return -1;
-	/* Of a bare repository the name ends before its tag, ":latest". */
-	len = (size_t)(strrchr(wanted, ':') - wanted);
-	for (i = 0; i < *n; i++) {
-		const char *name = records[i].name;
-		bool keep = exact ? !strcmp(name, wanted)
-				  : !strncmp(name, wanted, len) &&
-					    strchr(":@", name[len]);
-		struct name_record record = records[i];
+	name = any_tag ? reference_repository(&ref, err)
+		       : reference_format(&ref, err);
+	if (!name)
+		return -1;
+	for (size_t i = 0; i < *n; i++) {
+		const char *rest = records[i].name + strlen(name);
 
-		if (keep)
-			records[kept++] = record;
+		if (!strncmp(records[i].name, name, strlen(name)) &&
+		    (any_tag ? *rest == ':' || *rest == '@' : !*rest))
+			records[kept++] = records[i];
 		else
-			name_record_release(&record);
+			name_record_release(&records[i]);
 	}
 	*n = kept;
 	return 0;
 }
 
-static int list(struct session *s, const char *name, const char *format,
-		bool quiet, struct error *err)
+static int list(struct session *s, const struct list_options *o,
+		struct error *err)
 {
 	struct name_record *records = NULL;
 	size_t n = 0, i;
 	int rc = names_list(s->store, &records, &n, err);
 
-	if (rc == 0 && name)
-		rc = filter(records, &n, name, err);
+	if (rc == 0 && o->wanted)
+		rc = keep_wanted(o->wanted, records, &n, err);
 	if (rc == 0) {
-		if (quiet)
-			print_ids(records, n);
-		else if (!strcmp(format, "json"))
+		if (o->quiet)
+			print_ids(records, n, o->full_ids);
+		else if (!strcmp(o->format, "json"))
 			rc = print_json(s, records, n, err);
 		else
-			rc = print_table(s, records, n, err);
+			rc = print_table(s, records, n, o->full_ids, err);
 	}
 	for (i = 0; i < n; i++)
 		name_record_release(&records[i]);
@@ -181,14 +203,15 @@ static int list(struct session *s, const char *name, const char *format,
 int cmd_images(int argc, char **argv, struct error *err)
 {
 	struct session_options options = { 0 };
-	bool quiet = false;
-	const char *format = "table";
+	struct list_options o = { .format = "table" };
 	static const struct command_usage usage = {
 		"images [OPTIONS] [NAME]", "images takes at most one name", 0, 1
 	};
 	const struct option_spec specs[] = {
-		{ "quiet", 'q', OPTION_BOOL, &quiet, NULL, "print ids only" },
-		{ "format", 0, OPTION_STRING, &format, "FORMAT",
+		{ "quiet", 'q', OPTION_BOOL, &o.quiet, NULL, "print ids only" },
+		{ "no-trunc", 0, OPTION_BOOL, &o.full_ids, NULL,
+		  "print ids in full" },
+		{ "format", 0, OPTION_STRING, &o.format, "FORMAT",
 		  "table or json (one object a line)" },
 		SESSION_STORE_OPTIONS(options),
 	};
@@ -200,11 +223,12 @@ int cmd_images(int argc, char **argv, struct error *err)
 			     &words, err);
 	if (rc <= 0)
 		return rc;
-	if (strcmp(format, "table") != 0 && strcmp(format, "json") != 0)
+	if (strcmp(o.format, "table") != 0 && strcmp(o.format, "json") != 0)
 		return error_set(err, ERROR_USAGE,
 				 "unknown format \"%s\"; use table or json",
-				 format);
+				 o.format);
+	o.wanted = words.len ? words.items[0] : NULL;
 	if (session_open(&options, &s, err) < 0)
 		return -1;
-	return list(s, words.len ? words.items[0] : NULL, format, quiet, err);
+	return list(s, &o, err);
 }
