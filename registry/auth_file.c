@@ -275,6 +275,11 @@ const char *auth_file_store_helper(const struct auth_file *f)
 	return json_get_string(f->root, "credsStore");
 }
 
+bool auth_key_names_host(const char *key, const char *domain)
+{
+	return key_fit(key, domain, NULL);
+}
+
 const char *auth_server_name(const char *domain)
 {
 	return is_hub(domain, strlen(domain)) ? HUB_SERVER : domain;

@@ -52,6 +52,9 @@ const char *auth_file_host_helper(const struct auth_file *f,
 				  const char *domain);
 const char *auth_file_store_helper(const struct auth_file *f);
 
+/* Does this key of "auths" stand for the whole host, in whatever form? */
+bool auth_key_names_host(const char *key, const char *domain);
+
 /* "https://index.docker.io/v1/" for docker.io, else the domain itself. */
 const char *auth_server_name(const char *domain);
 

@@ -90,7 +90,9 @@ static int collect_scopes(const struct access *a, const struct challenge *asked,
 {
 	const char *p = asked && asked->scope ? asked->scope : "";
 
-	add_repository(scopes, a->repository, a->push ? "pull,push" : "pull");
+	if (a->repository)
+		add_repository(scopes, a->repository,
+			       a->push ? "pull,push" : "pull");
 	if (a->also_pull)
 		add_repository(scopes, a->also_pull, "pull");
 	while (*p) {

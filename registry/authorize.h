@@ -6,7 +6,7 @@
 
 /* What a request is going to do. */
 struct access {
-	const char *repository; /* path, "library/alpine" */
+	const char *repository; /* path, "library/alpine"; NULL: none */
 	bool push;		/* pull always */
 	const char *also_pull;	/* repository to mount from, or NULL */
 };

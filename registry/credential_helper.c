@@ -1,7 +1,6 @@
 #include "registry/credential_helper.h"
 
 #include <fcntl.h>
-#include <limits.h>
 #include <openssl/crypto.h>
 #include <poll.h>
 #include <signal.h>
@@ -16,6 +15,7 @@
 #include "store/base/json.h"
 
 #define OUTPUT_MAX ((size_t)1 << 20)
+#define TOKEN_USER "<token>" /* how helpers mark OAuth2 refresh tokens */
 
 extern char **environ;
 
@@ -65,9 +65,10 @@ static int spawn_attributes(posix_spawnattr_t *attr)
 	return 0;
 }
 
-static int spawn(const char *program, int input, int output, pid_t *pid)
+static int spawn(const char *program, const char *verb, int input, int output,
+		 pid_t *pid)
 {
-	char *argv[] = { (char *)program, (char *)"get", NULL };
+	char *argv[] = { (char *)program, (char *)verb, NULL };
 	posix_spawn_file_actions_t actions;
 	posix_spawnattr_t attr;
 	int failed;
@@ -90,7 +91,8 @@ static int spawn(const char *program, int input, int output, pid_t *pid)
 
 /*
  * A pipe that holds all of the helper's input, so that writing can neither
- * block nor meet a closed reader. Returns its read end.
+ * block nor meet a closed reader. Returns its read end. What does not fit into
+ * a pipe is longer than any token.
  */
 static int input_pipe(const char *text, struct error *err)
 {
@@ -100,15 +102,17 @@ static int input_pipe(const char *text, struct error *err)
 
 	if (pipe2(ends, O_CLOEXEC) < 0)
 		return error_sys(err, errno, "cannot make a pipe");
-	n = len <= PIPE_BUF ? write(ends[1], text, len) : -1;
+	fcntl(ends[1], F_SETFL, O_NONBLOCK);
+	n = write(ends[1], text, len);
 	close(ends[1]);
 	if (n == (ssize_t)len)
 		return ends[0];
 	close(ends[0]);
-	return error_set(err, ERROR_AUTH, "cannot tell it the server's name");
+	return error_set(err, ERROR_AUTH, "cannot tell it %zu bytes", len);
 }
 
-static int helper_start(struct helper *h, const char *server, struct error *err)
+static int helper_start(struct helper *h, const char *verb, const char *text,
+			struct error *err)
 {
 	autoclose int input = -1;
 	char program[160];
@@ -117,12 +121,12 @@ static int helper_start(struct helper *h, const char *server, struct error *err)
 	if (check_name(h->name, err) < 0)
 		return -1;
 	snprintf(program, sizeof(program), "docker-credential-%s", h->name);
-	input = input_pipe(server, err);
+	input = input_pipe(text, err);
 	if (input < 0)
 		return -1;
 	if (pipe2(output, O_CLOEXEC) < 0)
 		return error_sys(err, errno, "cannot make a pipe");
-	failed = spawn(program, input, output[1], &h->pid);
+	failed = spawn(program, verb, input, output[1], &h->pid);
 	close(output[1]);
 	h->output = output[0];
 	if (failed) {
@@ -216,24 +220,10 @@ static int helper_exit(struct helper *h, bool *ok, struct error *err)
 	return 0;
 }
 
-static int converse(struct helper *h, struct credential *ret, struct error *err)
-{
-	AUTO(buf_release) struct buf output = BUF_INIT;
-	bool ok = false;
-	int failed;
-
-	if (helper_read(h, &output, err) < 0 || helper_exit(h, &ok, err) < 0)
-		return -1;
-	failed = credential_helper_parse(output.data ? output.data : "",
-					 output.len, ok, ret, err);
-	if (output.data)
-		OPENSSL_cleanse(output.data, output.capacity);
-	return failed;
-}
-
-int credential_helper_get(const char *name, const char *server,
-			  int64_t timeout_ms, const struct cancel *cancel,
-			  struct credential *ret, struct error *err)
+/* One run of a helper: told `text`, `*ok` when it exited with 0. */
+static int helper_run(const char *name, const char *verb, const char *text,
+		      int64_t timeout_ms, const struct cancel *cancel,
+		      struct buf *output, bool *ok, struct error *err)
 {
 	AUTO(helper_release)
 	struct helper h = {
@@ -244,9 +234,27 @@ int credential_helper_get(const char *name, const char *server,
 		.deadline_ms = now_ms() + timeout_ms,
 	};
 
-	if (helper_start(&h, server, err) == 0 && converse(&h, ret, err) == 0)
-		return 0;
-	return error_wrap(err, "credential helper '%s'", name);
+	if (helper_start(&h, verb, text, err) < 0 ||
+	    helper_read(&h, output, err) < 0)
+		return -1;
+	return helper_exit(&h, ok, err);
+}
+
+int credential_helper_get(const char *name, const char *server,
+			  int64_t timeout_ms, const struct cancel *cancel,
+			  struct credential *ret, struct error *err)
+{
+	AUTO(buf_release) struct buf output = BUF_INIT;
+	bool ok = false;
+	int failed = helper_run(name, "get", server, timeout_ms, cancel,
+				&output, &ok, err);
+
+	if (!failed)
+		failed = credential_helper_parse(output.data ? output.data : "",
+						 output.len, ok, ret, err);
+	if (output.data)
+		OPENSSL_cleanse(output.data, output.capacity);
+	return failed ? error_wrap(err, "credential helper '%s'", name) : 0;
 }
 
 /* A failing helper prints its reason; one reason is not a failure. */
@@ -283,9 +291,8 @@ int credential_helper_parse(const char *output, size_t len, bool ok,
 	if (!username || !secret)
 		return error_set(err, ERROR_AUTH,
 				 "its answer lacks Username or Secret");
-	/* Helpers mark OAuth2 refresh tokens with this user name. */
-	kept = strcmp(username, "<token>") == 0 ? &found.identity_token
-						: &found.password;
+	kept = strcmp(username, TOKEN_USER) == 0 ? &found.identity_token
+						 : &found.password;
 	*kept = strdup(secret);
 	if (kept == &found.password)
 		found.username = strdup(username);
@@ -294,4 +301,50 @@ int credential_helper_parse(const char *output, size_t len, bool ok,
 	*ret = found;
 	found = (struct credential){ 0 };
 	return 0;
+}
+
+/* Have a helper change something; its reason when it fails is the error. */
+static int helper_change(const char *name, const char *verb, const char *text,
+			 int64_t timeout_ms, const struct cancel *cancel,
+			 struct error *err)
+{
+	AUTO(buf_release) struct buf output = BUF_INIT;
+	bool ok = false;
+	int failed = helper_run(name, verb, text, timeout_ms, cancel, &output,
+				&ok, err);
+
+	if (!failed && !ok)
+		failed = parse_failure(output.data ? output.data : "",
+				       output.len, err);
+	return failed ? error_wrap(err, "credential helper '%s'", name) : 0;
+}
+
+int credential_helper_store(const char *name, const char *server,
+			    const struct credential *c, int64_t timeout_ms,
+			    const struct cancel *cancel, struct error *err)
+{
+	AUTO(json_decref)
+	json_t *request = json_pack(
+		"{s:s, s:s, s:s}", "ServerURL", server, "Username",
+		c->identity_token ? TOKEN_USER : c->username, "Secret",
+		c->identity_token ? c->identity_token : c->password);
+	autofree char *text = NULL;
+	int failed;
+
+	if (!request)
+		return error_set(err, ERROR_USAGE,
+				 "the credentials are not valid UTF-8");
+	text = json_serialize(request, NULL, err);
+	if (!text)
+		return -1;
+	failed = helper_change(name, "store", text, timeout_ms, cancel, err);
+	OPENSSL_cleanse(text, strlen(text));
+	return failed;
+}
+
+int credential_helper_erase(const char *name, const char *server,
+			    int64_t timeout_ms, const struct cancel *cancel,
+			    struct error *err)
+{
+	return helper_change(name, "erase", server, timeout_ms, cancel, err);
 }

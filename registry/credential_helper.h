@@ -24,6 +24,19 @@ int credential_helper_get(const char *name, const char *server,
 			  int64_t timeout_ms, const struct cancel *cancel,
 			  struct credential *ret, struct error *err);
 
+/*
+ * Have the helper keep what `server` is told: a user name and password, or an
+ * identity token.
+ */
+int credential_helper_store(const char *name, const char *server,
+			    const struct credential *c, int64_t timeout_ms,
+			    const struct cancel *cancel, struct error *err);
+
+/* Have it forget `server`; that it never knew it is success. */
+int credential_helper_erase(const char *name, const char *server,
+			    int64_t timeout_ms, const struct cancel *cancel,
+			    struct error *err);
+
 /* Understand what a helper printed; `ok`: it exited with 0. */
 int credential_helper_parse(const char *output, size_t len, bool ok,
 			    struct credential *ret, struct error *err);

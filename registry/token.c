@@ -270,7 +270,7 @@ static char *token_key(const struct token_request *rq)
 	struct buf key = BUF_INIT;
 
 	buf_printf(&key, "%s\n%s\n%s\n%s", rq->challenge->realm,
-		   service ? service : "", rq->repository,
+		   service ? service : "", rq->repository ? rq->repository : "",
 		   scopes ? scopes : "");
 	return buf_steal(&key);
 }

@@ -13,7 +13,7 @@ struct token_request {
 	const struct challenge *challenge;   /* a Bearer one */
 	const struct credential *credential; /* unset: anonymous */
 	const struct strv *scopes;
-	const char *repository;	    /* whose credential it is */
+	const char *repository;	    /* whose credential it is; or NULL */
 	const struct http_tls *tls; /* to speak to the realm */
 	bool fresh;		    /* not a kept one */
 };

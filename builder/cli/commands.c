@@ -14,6 +14,8 @@ static const struct command commands[] = {
 	{ "info", cmd_info, "show what works on this machine, and why not" },
 	{ "inspect", cmd_inspect, "print an image's config" },
 	{ "load", cmd_load, "read images from an archive" },
+	{ "login", cmd_login, "keep credentials for a registry" },
+	{ "logout", cmd_logout, "forget them" },
 	{ "parse", cmd_parse, "check a Dockerfile and print its syntax tree" },
 	{ "prune", cmd_prune,
 	  "free space: unused layers, and the build cache" },

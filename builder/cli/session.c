@@ -67,30 +67,38 @@ static void on_message(void *ctx, const char *line)
 	progress_message(s->progress, s->transfer_step, line);
 }
 
-static int open_registry(struct session *s,
-			 const struct session_options *options,
-			 struct error *err)
+int session_registry_options(const struct session_options *options,
+			     struct registry_options *ret, struct error *err)
 {
-	struct registry_options how = {
+	*ret = (struct registry_options){
 		.insecure = options->insecure,
 		.ca_file = options->ca_file,
 		.config_dir = options->config_dir,
 		.credentials = options->credentials,
-		.cancel = s->cancel,
-		.events = { .transfer = on_transfer,
-			    .message = on_message,
-			    .ctx = s },
 	};
+	if (!options->tls_verify)
+		return 0;
+	if (!strcasecmp(options->tls_verify, "false"))
+		ret->insecure = true;
+	else if (strcasecmp(options->tls_verify, "true"))
+		return error_set(err, ERROR_USAGE,
+				 "--tls-verify takes true or false, not \"%s\"",
+				 options->tls_verify);
+	return 0;
+}
 
-	if (options->tls_verify) {
-		if (!strcasecmp(options->tls_verify, "false"))
-			how.insecure = true;
-		else if (strcasecmp(options->tls_verify, "true"))
-			return error_set(err, ERROR_USAGE,
-					 "--tls-verify takes true or false, "
-					 "not \"%s\"",
-					 options->tls_verify);
-	}
+static int open_registry(struct session *s,
+			 const struct session_options *options,
+			 struct error *err)
+{
+	struct registry_options how;
+
+	if (session_registry_options(options, &how, err) < 0)
+		return -1;
+	how.cancel = s->cancel;
+	how.events = (struct registry_events){ .transfer = on_transfer,
+					       .message = on_message,
+					       .ctx = s };
 	if (registry_new(&how, &s->registry, err) < 0)
 		return -1;
 	store_set_fetcher(s->store, registry_fetcher(s->registry));

@@ -32,7 +32,8 @@ struct session_options {
 			"store to use (default: SHALE_ROOT, or the user's)"    \
 	}
 
-#define SESSION_REGISTRY_OPTIONS(o)                                               \
+/* How registries are spoken to. */
+#define SESSION_HOST_OPTIONS(o)                                                   \
 	{ "tls-verify",	 0,                                                       \
 	  OPTION_STRING, &(o).tls_verify,                                         \
 	  "BOOL",	 "check certificates of registries (default true)" },     \
@@ -40,19 +41,20 @@ struct session_options {
 		  &(o).insecure, NULL, "allow unverified HTTPS and plain HTTP" }, \
 		{ "cacert",	0,	OPTION_STRING,                            \
 		  &(o).ca_file, "FILE", "further CA certificates" },              \
-		{ "config",                                                       \
-		  0,                                                              \
-		  OPTION_STRING,                                                  \
-		  &(o).config_dir,                                                \
-		  "DIR",                                                          \
-		  "directory of config.json (default: DOCKER_CONFIG, "            \
-		  "~/.docker)" },                                                 \
-		{ "creds",	   0,                                             \
-		  OPTION_STRING,   &(o).credentials,                              \
-		  "USER:PASSWORD", "credentials for every registry" },            \
 	{                                                                         \
-		"progress", 0, OPTION_STRING, &(o).progress, "MODE",              \
-			"auto, plain, tty or quiet"                               \
+		"config", 0, OPTION_STRING, &(o).config_dir, "DIR",               \
+			"directory of config.json (default: DOCKER_CONFIG, "      \
+			"~/.docker)"                                              \
+	}
+
+#define SESSION_REGISTRY_OPTIONS(o)                                            \
+	SESSION_HOST_OPTIONS(o),                                               \
+		{ "creds",	   0,                                          \
+		  OPTION_STRING,   &(o).credentials,                           \
+		  "USER:PASSWORD", "credentials for every registry" },         \
+	{                                                                      \
+		"progress", 0, OPTION_STRING, &(o).progress, "MODE",           \
+			"auto, plain, tty or quiet"                            \
 	}
 
 struct session {
@@ -69,6 +71,10 @@ struct session {
 
 int session_open(const struct session_options *options, struct session **ret,
 		 struct error *err);
+
+/* Of `options` those that the registry client takes; strings are borrowed. */
+int session_registry_options(const struct session_options *options,
+			     struct registry_options *ret, struct error *err);
 
 /* Drops what was not published. Accepts NULL. */
 void session_close(struct session *s);
