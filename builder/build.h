@@ -20,6 +20,8 @@ struct build_options {
 	const struct strv *no_cache_stages;
 	const char *platform; /* NULL: the machine's */
 	bool no_cache;
+	/* What blobs the outputs are going to want, or NULL. */
+	const struct layer_format *format;
 	bool pull;		    /* ask the registry for every base image */
 	struct solve_options solve; /* limits, network, entitlements; the rest
 				       is filled in */

@@ -58,18 +58,38 @@ static int put_config(struct batch *b, const json_t *config, struct digest *id,
 	return blob_put(b, text.data, text.len, id, err);
 }
 
-int image_save(struct batch *b, struct image *img, struct error *err)
+/* Learning the diffIDs of an image's layers. */
+struct naming {
+	struct image *img;
+	const struct layer_format *format;
+	struct digest *ids;
+};
+
+/* One layer, read at most once. */
+static int name_layer(void *ctx, size_t i, struct error *err)
+{
+	struct naming *n = ctx;
+	struct layer *l = n->img->layers[i];
+	AUTO(descriptor_release) struct descriptor blob = { 0 };
+
+	/* A clamped blob is of another diffID than the config names. */
+	if (!n->format || n->format->clamp || layer_has_diff_id(l))
+		return layer_diff_id(l, &n->ids[i], err);
+	return layer_blob(l, n->format, false, &blob, &n->ids[i], err);
+}
+
+int image_save(struct batch *b, struct image *img,
+	       const struct layer_format *format, struct error *err)
 {
 	autofree struct digest *ids = calloc(img->n_layers + 1, sizeof(*ids));
+	struct naming n = { .img = img, .format = format, .ids = ids };
 	uint64_t size_bytes;
-	size_t i;
 
 	if (!ids)
 		return error_nomem(err, "saving an image");
-	for (i = 0; i < img->n_layers; i++)
-		if (layer_diff_id(img->layers[i], &ids[i], err) < 0)
-			return -1;
-	if (image_config_set_diff_ids(img->config, ids, img->n_layers, err) < 0)
+	if (parallel_for(img->n_layers, parallel_cpus(), name_layer, &n, err) <
+		    0 ||
+	    image_config_set_diff_ids(img->config, ids, img->n_layers, err) < 0)
 		return -1;
 	return put_config(b, img->config, &img->id, &size_bytes, err);
 }
@@ -316,7 +336,7 @@ static int make_manifest(struct batch *b, struct making *m,
 {
 	struct image *img = m->img;
 
-	if (!digest_is_set(&img->id) && image_save(b, img, err) < 0)
+	if (!digest_is_set(&img->id) && image_save(b, img, m->format, err) < 0)
 		return -1;
 	if (parallel_for(img->n_layers, LAYERS_AT_ONCE, make_layer, m, err) < 0)
 		return -1;

@@ -30,9 +30,12 @@ int image_add_layer(struct image *img, struct layer *l, struct error *err);
 
 /*
  * Write the config (rootfs.diff_ids filled from the layers) as a blob of the
- * batch and set img->id.
+ * batch and set img->id. Layers that are trees so far are read to learn their
+ * diffIDs; with `format` (or NULL) their blobs are made in the same reading,
+ * for an image_manifest() of that format to follow.
  */
-int image_save(struct batch *b, struct image *img, struct error *err);
+int image_save(struct batch *b, struct image *img,
+	       const struct layer_format *format, struct error *err);
 
 /* Open by id. ERROR_NOT_FOUND; ERROR_INTEGRITY when a layer has gone. */
 int image_open(struct batch *b, const struct digest *id, struct image **ret,

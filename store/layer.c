@@ -318,6 +318,16 @@ int layer_by_id(struct batch *b, const char *id, struct layer **ret,
 	return layer_by_diff_id(b, &diff_id, ret, err);
 }
 
+bool layer_has_diff_id(struct layer *l)
+{
+	bool has;
+
+	pthread_mutex_lock(&l->lock);
+	has = l->has_diff_id;
+	pthread_mutex_unlock(&l->lock);
+	return has;
+}
+
 int layer_diff_id(struct layer *l, struct digest *ret, struct error *err)
 {
 	int rc = 0;

@@ -86,6 +86,9 @@ char *layer_id(struct layer *l, struct error *err);
 int layer_by_id(struct batch *b, const char *id, struct layer **ret,
 		struct error *err);
 
+/* Is the diffID known, so that asking for it costs nothing? */
+bool layer_has_diff_id(struct layer *l);
+
 /* The diffID, computed on first use. */
 int layer_diff_id(struct layer *l, struct digest *ret, struct error *err);
 

@@ -170,6 +170,17 @@ static int parse_outputs(struct build_command *c, struct error *err)
 	return 0;
 }
 
+/* The first output that is made of blobs says of which kind. */
+static const struct layer_format *wanted_format(const struct build_command *c)
+{
+	size_t i;
+
+	for (i = 0; i < c->n_parsed; i++)
+		if (output_wants_blobs(&c->parsed[i]))
+			return &c->parsed[i].format;
+	return NULL;
+}
+
 static int parse_network(const char *text, struct solve_options *so,
 			 struct error *err)
 {
@@ -231,6 +242,7 @@ static int make_options(struct build_command *c, struct build_options *ret,
 		.platform = c->platform,
 		.no_cache = c->no_cache,
 		.pull = c->pull,
+		.format = wanted_format(c),
 		.solve = { .capabilities = CAPS_DEFAULT,
 			   .hostname = c->hostname,
 			   .add_hosts = c->add_hosts,

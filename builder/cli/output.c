@@ -225,3 +225,11 @@ int output_parse(const char *text, struct output *ret, struct error *err)
 	o = (struct output){ 0 };
 	return 0;
 }
+
+bool output_wants_blobs(const struct output *o)
+{
+	/* Rewritten times are another layer, which is made later. */
+	if (o->rewrite_timestamp)
+		return false;
+	return o->push || o->kind == OUTPUT_OCI || o->kind == OUTPUT_DOCKER;
+}

@@ -34,6 +34,9 @@ DEFINE_RELEASE(struct output, output_release);
 /* Parse one -o value. ERROR_USAGE says what is wrong with it. */
 int output_parse(const char *text, struct output *ret, struct error *err);
 
+/* Is it made of the image's own layers, as blobs of `o->format`? */
+bool output_wants_blobs(const struct output *o);
+
 /* What was written, for --metadata-file. */
 struct output_result {
 	struct digest manifest; /* unset when none was made */

@@ -211,16 +211,16 @@ static void the_same_results_give_the_same_image(void **state)
 
 	setup(&a, *state);
 	assemble(&a, text);
-	expect_ok(image_save(a.batch, a.image, &err), &err);
+	expect_ok(image_save(a.batch, a.image, NULL, &err), &err);
 	first = a.image->id;
 	assemble(&a, text);
-	expect_ok(image_save(a.batch, a.image, &err), &err);
+	expect_ok(image_save(a.batch, a.image, NULL, &err), &err);
 	assert_string_equal(a.image->id.text, first.text);
 	assert_int_equal(a.image->n_base_layers, 1);
 
 	a.results[0].created.tv_nsec = 500;
 	assemble(&a, text);
-	expect_ok(image_save(a.batch, a.image, &err), &err);
+	expect_ok(image_save(a.batch, a.image, NULL, &err), &err);
 	assert_string_not_equal(a.image->id.text, first.text);
 	teardown(&a);
 }

@@ -143,6 +143,6 @@ struct image *sample_image(struct place *p)
 			    json_string("2024-01-01T00:00:00Z"));
 	expect_ok(image_add_layer(img, lower, &err), &err);
 	expect_ok(image_add_layer(img, upper, &err), &err);
-	expect_ok(image_save(p->batch, img, &err), &err);
+	expect_ok(image_save(p->batch, img, NULL, &err), &err);
 	return img;
 }

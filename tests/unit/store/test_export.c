@@ -180,7 +180,7 @@ static void a_layout_directory_gathers_images(void **state)
 	export_sample(p, false, &to);
 	assert_int_equal(count_manifests(p), 2);
 	json_object_set_new(img->config, "author", json_string("another"));
-	expect_ok(image_save(p->batch, img, &err), &err);
+	expect_ok(image_save(p->batch, img, NULL, &err), &err);
 	expect_ok(export_oci(p->batch, &unnamed, 1, &gzip_format, false, NULL,
 			     &to, NULL, &err),
 		  &err);

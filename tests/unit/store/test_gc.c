@@ -103,7 +103,7 @@ static void layers_shared_with_a_named_image_stay(void **state)
 	expect_ok(image_open(p->batch, &id, &img, &err), &err);
 	more = sample_layer(p, &file, 1);
 	expect_ok(image_add_layer(img, more, &err), &err);
-	expect_ok(image_save(p->batch, img, &err), &err);
+	expect_ok(image_save(p->batch, img, NULL, &err), &err);
 	expect_ok(name_set(p->batch, "b", &img->id, NULL, &err), &err);
 	layer_unref(more);
 	image_free(img);

@@ -5,10 +5,13 @@
 
 #include <cmocka.h>
 
+#include <fcntl.h>
 #include <string.h>
 
+#include "store/base/io.h"
 #include "store/blob.h"
 #include "store/step_cache.h"
+#include "tests/unit/store/layers.h"
 #include "tests/unit/store/sample.h"
 
 static void a_saved_image_is_opened_by_its_id(void **state)
@@ -103,6 +106,51 @@ static void a_manifest_describes_blobs_that_exist(void **state)
 		assert_true(
 			blob_exists(p->store, p->batch, &m->items[i].digest));
 	}
+}
+
+static struct layer *layer_of_tree(struct place *p)
+{
+	AUTO(tree_free) struct tree *upper = upper_in_batch(p, "upper");
+	AUTO(view_free) struct view *nothing = NULL;
+	struct error err = ERROR_INIT;
+	struct layer *l;
+	bool empty;
+
+	put_entry(upper, ENTRY_FILE, "a", "x");
+	expect_ok(view_new(NULL, 0, &nothing, &err), &err);
+	expect_ok(
+		layer_from_upper(p->batch, "upper", nothing, &l, &empty, &err),
+		&err);
+	return l;
+}
+
+static void saving_for_an_output_makes_its_blobs_in_one_reading(void **state)
+{
+	struct place *p = *state;
+	static const struct layer_format format = {
+		.compression = { COMPRESSION_ZSTD, COMPRESSION_LEVEL_DEFAULT },
+	};
+	AUTO(layer_unref) struct layer *l = layer_of_tree(p);
+	AUTO(image_free) struct image *img = NULL;
+	AUTO(descriptor_release) struct descriptor d = { 0 };
+	AUTO(manifest_free) struct manifest *m = NULL;
+	struct error err = ERROR_INIT;
+	const char *path;
+
+	assert_false(layer_has_diff_id(l));
+	expect_ok(image_new(json_pack("{s:s, s:s}", "os", "linux",
+				      "architecture", "amd64"),
+			    &img, &err),
+		  &err);
+	expect_ok(image_add_layer(img, l, &err), &err);
+	expect_ok(image_save(p->batch, img, &format, &err), &err);
+	assert_true(layer_has_diff_id(l));
+
+	/* Without its tree no blob could be made of it any more. */
+	expect_ok(layer_tree(l, &path, &err), &err);
+	expect_ok(io_remove_tree(AT_FDCWD, path, &err), &err);
+	make_manifest(p, img, &format, &d, &m);
+	assert_string_equal(m->items[0].media_type, MEDIA_OCI_LAYER "+zstd");
 }
 
 static void docker_manifests_speak_dockers_terms(void **state)
@@ -241,6 +289,7 @@ int main(void)
 		TEST(a_missing_image_is_not_found),
 		TEST(an_image_without_its_layers_is_damaged),
 		TEST(a_manifest_describes_blobs_that_exist),
+		TEST(saving_for_an_output_makes_its_blobs_in_one_reading),
 		TEST(docker_manifests_speak_dockers_terms),
 		TEST(clamping_changes_layers_and_config_but_not_the_base),
 		TEST(an_image_passed_on_unchanged_keeps_its_manifest),
