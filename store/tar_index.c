@@ -240,7 +240,7 @@ static int count_link(struct tar_index *x, const struct entry *e,
 	if (e->type != ENTRY_HARDLINK)
 		return 0;
 	target = tar_index_lower_bound(x, e->link);
-	if (target == x->n || strcmp(x->items[target].entry.path, e->link) ||
+	if (target >= x->n || strcmp(x->items[target].entry.path, e->link) ||
 	    x->items[target].entry.type == ENTRY_HARDLINK)
 		return damaged("a hard link to nothing", err);
 	x->items[target].n_links++;

@@ -6,124 +6,8 @@
 
 #include "store/base/io.h"
 #include "store/base/path.h"
-#include "store/resolve.h"
 #include "store/tree_attrs.h"
-#include "store/tree_private.h"
-
-/* The place an entry goes to. */
-struct place {
-	struct tree *t;
-	const struct entry *e;
-	const char *path; /* with all links in parents resolved */
-	const char *name; /* its last component */
-	int dirfd;	  /* of its parent; gone after dir_stack_open() */
-};
-
-static int remember_time(struct tree *t, const char *path,
-			 struct timespec mtime, struct error *err)
-{
-	char *copy;
-
-	if (t->n_times == t->times_capacity) {
-		size_t more = t->times_capacity ? t->times_capacity * 2 : 64;
-		struct tree_dir_time *times =
-			realloc(t->times, more * sizeof(*times));
-
-		if (!times)
-			return error_nomem(err, "writing a tree");
-		t->times = times;
-		t->times_capacity = more;
-	}
-	copy = strdup(path);
-	if (!copy)
-		return error_nomem(err, "writing a tree");
-	t->times[t->n_times++] = (struct tree_dir_time){ copy, mtime };
-	return 0;
-}
-
-static int put_error(const struct place *p, struct error *err)
-{
-	return error_sys(err, errno, "cannot create '%.200s'", p->path);
-}
-
-static bool is_whiteout(const struct stat *st)
-{
-	return S_ISCHR(st->st_mode) && st->st_rdev == 0;
-}
-
-/* What is at the place already? 1, 0 for nothing, -1. */
-static int look(const struct place *p, struct stat *st, struct error *err)
-{
-	if (fstatat(p->dirfd, p->name, st, AT_SYMLINK_NOFOLLOW) == 0)
-		return 1;
-	if (errno == ENOENT)
-		return 0;
-	return error_sys(err, errno, "cannot examine '%.200s'", p->path);
-}
-
-/* Remove what is at the place. Directories may be held open, so reopen. */
-static int make_free(struct place *p, struct error *err)
-{
-	const char *name;
-
-	if (unlinkat(p->dirfd, p->name, 0) == 0 || errno == ENOENT)
-		return 0;
-	if (io_remove_tree(p->dirfd, p->name, err) < 0)
-		return error_wrap(err, "replacing '%.200s'", p->path);
-	dir_stack_forget(&p->t->dirs);
-	p->dirfd = tree_open_parent(p->t, p->path, &name, err);
-	return p->dirfd < 0 ? -1 : 0;
-}
-
-static int mark_opaque(const struct place *p, struct error *err)
-{
-	struct tree_file f = { .dirfd = p->dirfd, .name = p->name, .fd = -1 };
-	char name[64];
-
-	snprintf(name, sizeof(name), "%soverlay.opaque", p->t->xattr_prefix);
-	if (tree_xattr_set(&f, name, "y", 1, err) < 0)
-		return error_wrap(err, "hiding what lies below '%.200s'",
-				  p->path);
-	return 0;
-}
-
-static int set_dir_attrs(const struct place *p, bool existed, struct error *err)
-{
-	int flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
-	autoclose int fd = openat(p->dirfd, p->name, flags);
-	struct tree_file f = { .dirfd = p->dirfd, .name = p->name, .fd = fd };
-
-	if (fd < 0)
-		return error_sys(err, errno, "cannot open '%.200s'", p->path);
-	if (existed && tree_drop_xattrs(&f, p->e, err) < 0)
-		return -1;
-	if (tree_set_fd_attrs(&f, p->e, err) < 0)
-		return -1;
-	return remember_time(p->t, p->path, p->e->mtime, err);
-}
-
-static int put_dir(struct place *p, struct stream *contents, struct error *err)
-{
-	struct stat st;
-	int found = look(p, &st, err);
-	bool existed, hides;
-
-	(void)contents;
-	if (found < 0)
-		return -1;
-	existed = found && S_ISDIR(st.st_mode);
-	/* Gone below, there again here: nothing shines through. */
-	hides = found && is_whiteout(&st);
-	if (!existed) {
-		if (found && make_free(p, err) < 0)
-			return -1;
-		if (mkdirat(p->dirfd, p->name, 0700) < 0)
-			return put_error(p, err);
-	}
-	if (hides && mark_opaque(p, err) < 0)
-		return -1;
-	return set_dir_attrs(p, existed, err);
-}
+#include "store/tree_place.h"
 
 /* Open the file anew; what was there goes. */
 static int create_file(struct place *p, struct error *err)
@@ -132,11 +16,11 @@ static int create_file(struct place *p, struct error *err)
 	int fd = openat(p->dirfd, p->name, flags, 0600);
 
 	if (fd < 0 && errno == EEXIST) {
-		if (make_free(p, err) < 0)
+		if (tree_make_free(p, err) < 0)
 			return -1;
 		fd = openat(p->dirfd, p->name, flags, 0600);
 	}
-	return fd < 0 ? put_error(p, err) : fd;
+	return fd < 0 ? tree_put_error(p, err) : fd;
 }
 
 /* Move over a hole: 1 when there was one, 0, -1. */
@@ -208,10 +92,10 @@ static int put_symlink(struct place *p, struct stream *contents,
 		       struct error *err)
 {
 	(void)contents;
-	if (make_free(p, err) < 0)
+	if (tree_make_free(p, err) < 0)
 		return -1;
 	if (symlinkat(p->e->link, p->dirfd, p->name) < 0)
-		return put_error(p, err);
+		return tree_put_error(p, err);
 	return set_name_attrs(p, err);
 }
 
@@ -245,7 +129,7 @@ static int put_node(struct place *p, struct stream *contents, struct error *err)
 						  : S_IFCHR;
 
 	(void)contents;
-	if (make_free(p, err) < 0)
+	if (tree_make_free(p, err) < 0)
 		return -1;
 	/* As a real device this one would be overlay's whiteout. */
 	if (type == S_IFCHR && device == 0)
@@ -254,7 +138,7 @@ static int put_node(struct place *p, struct stream *contents, struct error *err)
 		    type == S_IFIFO ? 0 : device) < 0) {
 		if (errno == EPERM && type != S_IFIFO)
 			return put_placeholder(p, err);
-		return put_error(p, err);
+		return tree_put_error(p, err);
 	}
 	return set_name_attrs(p, err);
 }
@@ -263,13 +147,13 @@ static int put_whiteout(struct place *p, struct stream *contents,
 			struct error *err)
 {
 	struct stat st;
-	int found = look(p, &st, err);
+	int found = tree_look(p, &st, err);
 
 	(void)contents;
 	if (found < 0)
 		return -1;
 	if (found && S_ISDIR(st.st_mode))
-		return mark_opaque(p, err);
+		return tree_mark_opaque(p, err);
 	/* Any other file of this layer hides what lies below it anyway. */
 	if (found)
 		return 0;
@@ -281,129 +165,13 @@ static int put_whiteout(struct place *p, struct stream *contents,
 	return 0;
 }
 
-static int resolve_look(void *ctx, const char *path, enum resolve_kind *kind,
-			char **target, struct error *err)
-{
-	AUTO(tree_entry_release) struct tree_entry e = { 0 };
-
-	*kind = RESOLVE_ABSENT;
-	if (tree_stat(ctx, path, &e, err) < 0) {
-		if (err->kind != ERROR_NOT_FOUND)
-			return -1;
-		error_clear(err);
-		return 0;
-	}
-	/* A name that was deleted below may become a directory here. */
-	if (e.entry.type == ENTRY_WHITEOUT)
-		return 0;
-	*kind = e.entry.type == ENTRY_DIR ? RESOLVE_DIR : RESOLVE_OTHER;
-	if (e.entry.type == ENTRY_SYMLINK) {
-		*kind = RESOLVE_LINK;
-		*target = strdup(e.entry.link);
-		if (!*target)
-			return error_nomem(err, "following a link");
-	}
-	return 0;
-}
-
-/* The first `len` bytes of `path` with links resolved inside the tree. */
-static char *resolve_in_tree(struct tree *t, const char *path, size_t len,
-			     struct error *err)
-{
-	const struct resolver r = { .look = resolve_look,
-				    .ctx = t,
-				    .strict = t->links == TREE_LINKS_REFUSE };
-	autofree char *part = strndup(path, len);
-
-	if (!part) {
-		error_nomem(err, "following links");
-		return NULL;
-	}
-	return resolve_path(&r, part, true, err);
-}
-
-/* Make the directory `path` as one that no entry told of. */
-static int make_implied_dir(struct tree *t, const char *path, struct error *err)
-{
-	const struct entry e = { .path = path,
-				 .type = ENTRY_DIR,
-				 .mode = 0755 };
-	struct place p = { .t = t, .e = &e, .path = path };
-	struct stat st;
-	int found;
-
-	p.dirfd = tree_open_parent(t, path, &p.name, err);
-	found = p.dirfd < 0 ? -1 : look(&p, &st, err);
-	if (found < 0)
-		return -1;
-	/* A name deleted below may be used again; a file is in the way. */
-	if (found && !is_whiteout(&st))
-		return error_set(err, ERROR_REFUSED,
-				 "'%.200s' is not a directory", path);
-	return put_dir(&p, NULL, err);
-}
-
-/* Make those of the directories on the way to `path` that are missing. */
-static int make_dirs(struct tree *t, char *path, struct error *err)
-{
-	char *end = path;
-
-	while (*end) {
-		char *slash = strchrnul(end + 1, '/');
-		char saved = *slash;
-		int status;
-
-		*slash = '\0';
-		status = dir_stack_open(&t->dirs, path, strlen(path), err);
-		if (status < 0 && (err->sys == ENOENT || err->sys == ENOTDIR)) {
-			error_clear(err);
-			status = make_implied_dir(t, path, err);
-		}
-		*slash = saved;
-		if (status < 0)
-			return -1;
-		end = slash;
-	}
-	return 0;
-}
-
-/*
- * Find the place of `path`: where its parent is an ordinary directory, there;
- * else links are resolved and missing directories made. `*resolved` owns the
- * path in that case.
- */
-static int find_place(struct place *p, const char *path, char **resolved,
-		      struct error *err)
-{
-	struct buf whole = BUF_INIT;
-	autofree char *parent = NULL;
-
-	p->path = path;
-	p->dirfd = tree_open_parent(p->t, path, &p->name, err);
-	if (p->dirfd >= 0)
-		return 0;
-	if (err->sys != ENOENT && err->sys != ENOTDIR)
-		return -1;
-	error_clear(err);
-	parent = resolve_in_tree(p->t, path, (size_t)(p->name - path), err);
-	if (!parent || make_dirs(p->t, parent, err) < 0)
-		return -1;
-	buf_printf(&whole, "%s%s%s", parent, *parent ? "/" : "", p->name);
-	*resolved = buf_steal_checked(&whole, "writing a tree", err);
-	if (!*resolved)
-		return -1;
-	p->path = *resolved;
-	p->dirfd = tree_open_parent(p->t, p->path, &p->name, err);
-	return p->dirfd < 0 ? -1 : 0;
-}
-
 /* Where the target of a hard link is, its own links in parents resolved. */
 static char *find_target(struct tree *t, const struct entry *e,
 			 struct error *err)
 {
 	const char *base = path_base(e->link);
 	autofree char *parent =
-		resolve_in_tree(t, e->link, (size_t)(base - e->link), err);
+		tree_resolve(t, e->link, (size_t)(base - e->link), err);
 	struct buf whole = BUF_INIT;
 
 	if (!parent)
@@ -454,14 +222,14 @@ static int put_hardlink(struct place *p, struct stream *contents,
 	target_dir = fcntl(fd, F_DUPFD_CLOEXEC, 3);
 	p->dirfd = tree_open_parent(p->t, p->path, &p->name, err);
 	if (target_dir < 0 || p->dirfd < 0)
-		return target_dir < 0 ? put_error(p, err) : -1;
+		return target_dir < 0 ? tree_put_error(p, err) : -1;
 	if (linkat(target_dir, name, p->dirfd, p->name, 0) == 0)
 		return 0;
 	if (errno != EEXIST)
 		return link_error(p, errno, err);
 	if (is_same_file(target_dir, name, p->dirfd, p->name))
 		return 0;
-	if (make_free(p, err) < 0)
+	if (tree_make_free(p, err) < 0)
 		return -1;
 	if (linkat(target_dir, name, p->dirfd, p->name, 0) < 0)
 		return link_error(p, errno, err);
@@ -471,19 +239,19 @@ static int put_hardlink(struct place *p, struct stream *contents,
 /* Of the root itself, or of a directory that may have no entry of its own. */
 static int put_opaque(struct tree *t, const char *path, struct error *err)
 {
-	autofree char *resolved = resolve_in_tree(t, path, strlen(path), err);
+	autofree char *resolved = tree_resolve(t, path, strlen(path), err);
 	struct place p = { .t = t, .path = resolved, .name = "" };
 
-	if (!resolved || make_dirs(t, resolved, err) < 0)
+	if (!resolved || tree_make_dirs(t, resolved, err) < 0)
 		return -1;
 	p.dirfd = dir_stack_open(&t->dirs, resolved, strlen(resolved), err);
-	return p.dirfd < 0 ? -1 : mark_opaque(&p, err);
+	return p.dirfd < 0 ? -1 : tree_mark_opaque(&p, err);
 }
 
 typedef int put_fn(struct place *p, struct stream *contents, struct error *err);
 
 static put_fn *const put_fns[] = {
-	[ENTRY_FILE] = put_file,       [ENTRY_DIR] = put_dir,
+	[ENTRY_FILE] = put_file,       [ENTRY_DIR] = tree_put_dir,
 	[ENTRY_SYMLINK] = put_symlink, [ENTRY_HARDLINK] = put_hardlink,
 	[ENTRY_CHAR] = put_node,       [ENTRY_BLOCK] = put_node,
 	[ENTRY_FIFO] = put_node,       [ENTRY_WHITEOUT] = put_whiteout,
@@ -501,7 +269,7 @@ int tree_put(struct tree *t, const struct entry *e, struct stream *contents,
 		return error_nomem(err, "writing a tree");
 	if (e->type == ENTRY_OPAQUE)
 		return put_opaque(t, e->path, err);
-	if (find_place(&p, e->path, &resolved, err) < 0)
+	if (tree_find_place(&p, e->path, &resolved, err) < 0)
 		return error_wrap(err, "extracting '%.200s'", e->path);
 	return put_fns[e->type](&p, contents, err);
 }
