@@ -87,21 +87,36 @@ static int lock_private(struct cache_mount *m, struct error *err)
 			 INSTANCES_MAX);
 }
 
+/* The folder alone, if nobody has it and it is not ready: 1, 0, -1. */
+static int lock_unready(struct cache_mount *m, struct error *err)
+{
+	if (lock_instance(m, LOCK_EXCLUSIVE | LOCK_TRY, NULL, err) < 0)
+		return err->sys == EWOULDBLOCK ? 0 : -1;
+	if (!is_ready(m))
+		return 1;
+	close(steal_fd(&m->lock));
+	return 0;
+}
+
 /*
  * Sharing begins once the folder is ready; a first user has it alone until
- * then, and those who wait for him find it ready.
+ * then. Others wait for it to be shared, not for its end; when its first user
+ * went without making it ready, the next one begins anew.
  */
 static int lock_shared(struct cache_mount *m, const struct cancel *cancel,
 		       struct error *err)
 {
-	if (!is_ready(m)) {
-		if (lock_instance(m, LOCK_EXCLUSIVE, cancel, err) < 0)
+	for (;;) {
+		int alone = is_ready(m) ? 0 : lock_unready(m, err);
+
+		if (alone)
+			return alone < 0 ? -1 : 0;
+		if (lock_instance(m, LOCK_SHARED, cancel, err) < 0)
 			return -1;
-		if (!is_ready(m))
+		if (is_ready(m))
 			return 0;
 		close(steal_fd(&m->lock));
 	}
-	return lock_instance(m, LOCK_SHARED, cancel, err);
 }
 
 static int lock_mount(struct cache_mount *m, const struct cancel *cancel,
