@@ -93,21 +93,31 @@ static void forget_environment(void)
 }
 
 /*
+ * By the raw call: libc keeps 32 and 33 to itself, and posix_spawn(), which
+ * make uses, leaves them ignored. Zeros are SIG_DFL in the kernel's form.
+ */
+static void reset_signals(void)
+{
+	static const unsigned long dfl[8];
+	sigset_t all;
+
+	sigfillset(&all);
+	sigprocmask(SIG_BLOCK, &all, NULL);
+	for (int sig = 1; sig < NSIG; sig++)
+		syscall(SYS_rt_sigaction, sig, dfl, NULL, NSIG / 8);
+}
+
+/*
  * Own session: signals of the terminal are the builder's to handle. Not
  * dumpable: programs in containers cannot open /proc/1/exe, which is the
  * builder itself, nor its descriptors.
  */
 static void settle(struct loop *loop)
 {
-	struct sigaction dfl = { .sa_handler = SIG_DFL };
-	sigset_t all;
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 
 	setsid();
-	sigfillset(&all);
-	sigprocmask(SIG_BLOCK, &all, NULL);
-	for (int sig = 1; sig < NSIG; sig++)
-		sigaction(sig, &dfl, NULL);
+	reset_signals();
 	prctl(PR_SET_DUMPABLE, 0);
 	prctl(PR_SET_NAME, "shale-init");
 	forget_environment();
