@@ -448,31 +448,66 @@ static int flush(struct batch *b, struct error *err)
 	return 0;
 }
 
+/* Is the record on disk already, byte for byte? */
+static bool is_published(struct batch *b, const struct item *item)
+{
+	AUTO(buf_release) struct buf there = BUF_INIT;
+	struct error ignored;
+
+	return io_read_file(store_fd(b->store), item->dest, item->record.len,
+			    &there, &ignored) == 0 &&
+	       there.len == item->record.len &&
+	       (!there.len ||
+		!memcmp(there.data, item->record.data, there.len));
+}
+
+/* Write those records that say something new; how many, or -1. */
+static int write_records(struct batch *b, struct items *records,
+			 struct error *err)
+{
+	int n = 0;
+	size_t i;
+
+	for (i = 0; i < records->n; i++) {
+		struct item *item = records->list[i];
+
+		item->done = is_published(b, item);
+		if (item->done)
+			continue;
+		if (write_record(b, item, err) < 0)
+			return -1;
+		n++;
+	}
+	return n;
+}
+
 /*
- * Contents are flushed before any name points to them, and objects' names
- * before records that speak of them. The whole file system is flushed each
- * time: a tree has too many files to do it one by one, and the second and
- * third time only a few directories are left to write.
+ * Contents are flushed before any name points to them, and what was renamed
+ * before we say that it is done. The whole file system is flushed: a tree has
+ * too many files to do it one by one. There is no flush between objects and
+ * the records that speak of them: renames keep their order in a journal, and
+ * where there is none a record of something that is gone counts as no record.
  */
 static int publish_items(struct batch *b, struct items *objects,
 			 struct items *records, struct error *err)
 {
+	int fresh = write_records(b, records, err);
 	size_t i;
 
-	for (i = 0; i < records->n; i++)
-		if (write_record(b, records->list[i], err) < 0)
-			return -1;
+	if (fresh < 0)
+		return -1;
+	if (!fresh && !objects->n)
+		return 0;
 	if (flush(b, err) < 0)
 		return -1;
 	for (i = 0; i < objects->n; i++)
 		if (publish_object(b, objects->list[i], err) < 0)
 			return -1;
-	if (objects->n && flush(b, err) < 0)
-		return -1;
 	for (i = 0; i < records->n; i++)
-		if (publish_record(b, records->list[i], err) < 0)
+		if (!records->list[i]->done &&
+		    publish_record(b, records->list[i], err) < 0)
 			return -1;
-	return records->n ? flush(b, err) : 0;
+	return flush(b, err);
 }
 
 static struct items take(struct items *pending)

@@ -50,7 +50,7 @@ int batch_add_object(struct batch *b, const char *name, const char *dest,
 
 /*
  * Have a small file written to `dest` at publication, after all objects. It
- * replaces what is there.
+ * replaces what is there, unless that is the same.
  */
 int batch_add_record(struct batch *b, const char *dest, const void *data,
 		     size_t len, struct error *err);
@@ -91,7 +91,8 @@ struct batch_layers {
 struct batch_layers *batch_layers(struct batch *b);
 
 /*
- * Make everything added so far durable and visible. After a failure what was
+ * Make everything added so far durable and visible; with nothing new this
+ * neither writes nor flushes. After a failure what was
  * not published yet is still pending, and usable as before.
  */
 int batch_publish(struct batch *b, struct error *err);

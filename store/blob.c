@@ -81,11 +81,17 @@ int blob_put(struct batch *b, const void *data, size_t len,
 	     struct digest *digest, struct error *err)
 {
 	AUTO(blob_writer_free) struct blob_writer *w = NULL;
+	struct digest found;
 
+	digest_bytes(data, len, &found);
+	if (digest)
+		*digest = found;
+	if (blob_exists(batch_store(b), b, &found))
+		return 0;
 	if (blob_writer_new(b, &w, err) < 0 ||
 	    sink_write(blob_writer_sink(w), data, len, err) < 0)
 		return -1;
-	return blob_writer_commit(w, NULL, -1, digest, NULL, err);
+	return blob_writer_commit(w, &found, (int64_t)len, NULL, NULL, err);
 }
 
 int blob_adopt(struct batch *b, const char *name, const struct digest *digest,

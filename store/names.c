@@ -42,29 +42,6 @@ static char *record_path(const char *name)
 	return buf_steal(&path);
 }
 
-int name_set(struct batch *b, const char *name, const struct digest *image,
-	     const struct digest *manifest, struct error *err)
-{
-	autofree char *path = record_path(name), *text = NULL;
-	AUTO(json_decref) json_t *record = NULL;
-	char now[TIME_TEXT_SIZE];
-	size_t len;
-
-	if (!path || !name[0])
-		return path ? error_set(err, ERROR_USAGE, "an empty image name")
-			    : error_nomem(err, "naming an image");
-	record = json_pack("{s:s, s:s, s:s}", "name", name, "image",
-			   image->text, "set_at", time_format(time_now(), now));
-	if (record && manifest && digest_is_set(manifest) &&
-	    json_object_set_new(record, "manifest",
-				json_string(manifest->text)) < 0)
-		return error_nomem(err, "naming an image");
-	text = record ? json_serialize(record, &len, err) : NULL;
-	if (!text)
-		return error_nomem(err, "naming an image");
-	return batch_add_record(b, path, text, len, err);
-}
-
 static int parse_record(const char *data, size_t len, struct name_record *ret,
 			struct error *err)
 {
@@ -99,6 +76,48 @@ static int read_record(int dirfd, const char *path, struct name_record *ret,
 	if (io_read_file(dirfd, path, RECORD_MAX, &text, err) < 0)
 		return -1;
 	return parse_record(text.data, text.len, ret, err);
+}
+
+/* Does the name stand for just this already? Then it keeps its time, too. */
+static bool says_so(struct batch *b, const char *path,
+		    const struct digest *image, const struct digest *manifest)
+{
+	static const struct digest none;
+	AUTO(buf_release) struct buf text = BUF_INIT;
+	AUTO(name_record_release) struct name_record r = { 0 };
+	struct error ignored;
+
+	if (batch_read_record(batch_store(b), b, path, RECORD_MAX, &text,
+			      &ignored) < 0 ||
+	    parse_record(text.data, text.len, &r, &ignored) < 0)
+		return false;
+	return digest_equal(&r.image, image) &&
+	       digest_equal(&r.manifest, manifest ? manifest : &none);
+}
+
+int name_set(struct batch *b, const char *name, const struct digest *image,
+	     const struct digest *manifest, struct error *err)
+{
+	autofree char *path = record_path(name), *text = NULL;
+	AUTO(json_decref) json_t *record = NULL;
+	char now[TIME_TEXT_SIZE];
+	size_t len;
+
+	if (!path || !name[0])
+		return path ? error_set(err, ERROR_USAGE, "an empty image name")
+			    : error_nomem(err, "naming an image");
+	if (says_so(b, path, image, manifest))
+		return 0;
+	record = json_pack("{s:s, s:s, s:s}", "name", name, "image",
+			   image->text, "set_at", time_format(time_now(), now));
+	if (record && manifest && digest_is_set(manifest) &&
+	    json_object_set_new(record, "manifest",
+				json_string(manifest->text)) < 0)
+		return error_nomem(err, "naming an image");
+	text = record ? json_serialize(record, &len, err) : NULL;
+	if (!text)
+		return error_nomem(err, "naming an image");
+	return batch_add_record(b, path, text, len, err);
 }
 
 static int no_such_name(const char *name, struct error *err)

@@ -231,6 +231,31 @@ static void a_batch_is_published_several_times(void **state)
 	assert_string_equal(text, "two");
 }
 
+static ino_t inode_of(struct place *p, const char *path)
+{
+	struct stat st;
+
+	assert_int_equal(fstatat(p->scratch->fd, path, &st, 0), 0);
+	return st.st_ino;
+}
+
+static void a_record_that_says_nothing_new_is_not_written(void **state)
+{
+	struct place *p = *state;
+	AUTO(batch_free) struct batch *b = new_batch(p->store);
+	ino_t first;
+
+	add_record(b, "names/n", "one");
+	publish(b);
+	first = inode_of(p, "names/n");
+	add_record(b, "names/n", "one");
+	publish(b);
+	assert_int_equal(inode_of(p, "names/n"), first);
+	add_record(b, "names/n", "on");
+	publish(b);
+	assert_int_not_equal(inode_of(p, "names/n"), first);
+}
+
 static void an_existing_object_wins(void **state)
 {
 	struct place *p = *state;
@@ -531,6 +556,7 @@ int main(void)
 		TEST(nothing_is_visible_before_publication),
 		TEST(pending_objects_can_be_used),
 		TEST(a_batch_is_published_several_times),
+		TEST(a_record_that_says_nothing_new_is_not_written),
 		TEST(an_existing_object_wins),
 		TEST(a_batch_leaves_nothing_behind),
 		TEST(leftovers_are_swept_once_their_owner_is_dead),

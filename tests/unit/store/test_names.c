@@ -47,6 +47,21 @@ static void a_name_leads_to_its_newest_image(void **state)
 	assert_true(r.set_at.tv_sec > 0);
 }
 
+static void a_name_set_to_what_it_is_keeps_its_time(void **state)
+{
+	struct place *p = *state;
+	AUTO(name_record_release) struct name_record before = { 0 };
+	AUTO(name_record_release) struct name_record after = { 0 };
+	struct error err = ERROR_INIT;
+
+	set(p, "a", "first");
+	expect_ok(name_get(p->store, "a", &before, &err), &err);
+	set(p, "a", "first");
+	expect_ok(name_get(p->store, "a", &after, &err), &err);
+	assert_memory_equal(&before.set_at, &after.set_at,
+			    sizeof(after.set_at));
+}
+
 static void names_that_differ_are_kept_apart(void **state)
 {
 	static char long_a[600], long_b[600];
@@ -141,6 +156,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(a_name_leads_to_its_newest_image),
+		TEST(a_name_set_to_what_it_is_keeps_its_time),
 		TEST(names_that_differ_are_kept_apart),
 		TEST(a_removed_name_is_gone),
 		TEST(a_damaged_record_hides_no_other),
