@@ -56,25 +56,41 @@ static void layer_list_release(struct layer_list *list)
 }
 DEFINE_RELEASE(struct layer_list, layer_list_release);
 
+/* Empty layers would only cost depth and lookups. */
+static void add_layer(struct layer_list *list, struct layer *l)
+{
+	if (!layer_is_empty(l))
+		list->items[list->len++] = layer_ref(l);
+}
+
+static void reverse(struct layer **items, size_t n)
+{
+	for (size_t i = 0; i < n / 2; i++) {
+		struct layer *other = items[n - 1 - i];
+
+		items[n - 1 - i] = items[i];
+		items[i] = other;
+	}
+}
+
 /* Bottom first: the image's layers, then one for each step up to `top`. */
 static int collect_layers(const struct image *img, const struct node *top,
 			  struct layer_list *ret, struct error *err)
 {
 	size_t n_image = img ? img->n_layers : 0;
-	size_t n = n_image;
+	size_t n = n_image, above;
 
 	for (const struct node *at = top; at; at = at->parent)
 		n++;
-	ret->items = calloc(n ? n : 1, sizeof(struct layer *));
+	ret->items = calloc(n + 1, sizeof(struct layer *));
 	if (!ret->items)
 		return error_nomem(err, "the layers of a stage");
 	for (size_t i = 0; i < n_image; i++)
-		ret->items[i] = layer_ref(img->layers[i]);
+		add_layer(ret, img->layers[i]);
+	above = ret->len;
 	for (const struct node *at = top; at; at = at->parent)
-		ret->items[--n] = layer_ref(at->result.layer);
-	ret->len = n_image;
-	for (const struct node *at = top; at; at = at->parent)
-		ret->len++;
+		add_layer(ret, at->result.layer);
+	reverse(ret->items + above, ret->len - above);
 	return 0;
 }
 

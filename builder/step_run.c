@@ -82,19 +82,28 @@ static int dress_root(struct step_job *job, const struct run_dirs *d,
 	return 0;
 }
 
-static int make_dirs(struct step_job *job, struct run_dirs *d,
-		     struct error *err)
+static bool needs_scratch(const struct run_mounts *mounts)
+{
+	for (size_t i = 0; i < mounts->n_used; i++)
+		if (mounts->items[i].discard)
+			return true;
+	return false;
+}
+
+static int make_dirs(struct step_job *job, const struct run_mounts *mounts,
+		     struct run_dirs *d, struct error *err)
 {
 	d->batch = job->options->batch;
 	if (make_dir(d->batch, "upper", &d->upper, &d->upper_path, err) < 0 ||
-	    make_dir(d->batch, "work", &d->work, &d->work_path, err) < 0 ||
-	    make_dir(d->batch, "scratch", &d->scratch, &d->scratch_path, err) <
-		    0)
+	    make_dir(d->batch, "work", &d->work, &d->work_path, err) < 0)
+		return -1;
+	if (needs_scratch(mounts) && make_dir(d->batch, "scratch", &d->scratch,
+					      &d->scratch_path, err) < 0)
 		return -1;
 	return dress_root(job, d, err);
 }
 
-/* Trees of the layers, top first; empty ones would only cost depth. */
+/* Trees of the layers, top first. */
 static int collect_lowers(struct step_job *job, const char ***ret, size_t *n,
 			  struct error *err)
 {
@@ -105,8 +114,6 @@ static int collect_lowers(struct step_job *job, const char ***ret, size_t *n,
 		return error_nomem(err, "the layers of a step");
 	*n = 0;
 	for (size_t i = job->n_layers; i-- > 0;) {
-		if (layer_is_empty(job->layers[i]))
-			continue;
 		if (layer_tree(job->layers[i], &lowers[*n], err) < 0)
 			return -1;
 		(*n)++;
@@ -248,8 +255,8 @@ static int prepare(struct step_job *job, struct run_state *r, struct error *err)
 	if (!view || owner_of_process(run->user, view, &r->user, err) < 0)
 		return -1;
 	if (run_mounts_open(job, &r->mounts, err) < 0 ||
-	    make_dirs(job, &r->dirs, err) < 0 || make_env(r, run, err) < 0 ||
-	    make_network_files(job, r, err) < 0)
+	    make_dirs(job, &r->mounts, &r->dirs, err) < 0 ||
+	    make_env(r, run, err) < 0 || make_network_files(job, r, err) < 0)
 		return -1;
 	describe(job, r);
 	return 0;
