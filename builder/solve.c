@@ -93,25 +93,27 @@ static enum task next_task(const struct solver *s, struct node **ret)
 	return TASK_NONE;
 }
 
-static bool stands_on(const struct node *n, const struct node *below)
-{
-	while (n && n != below)
-		n = n->parent;
-	return n != NULL;
-}
-
 /*
- * A step that was not found under what defines it: what stands on it was
- * not either. It will most likely run, so what it reads is begun now and
- * stages that do not depend on each other run side by side. Where a re-run
+ * A step that was not found under what defines it: what stands on it was not
+ * either and will most likely run. What that reads is begun now, so that
+ * stages which do not depend on each other run side by side. Where a re-run
  * turns out to give the bytes of old, those stages come from the cache.
  */
-static void want_ahead(const struct solver *s, const struct node *missed)
+static void want_ahead(struct solver *s)
 {
 	for (size_t i = 0; i < s->n_nodes; i++) {
-		const struct node *n = &s->nodes[i];
+		struct node *n = &s->nodes[i];
+		bool missed = n->key_done ? n->must_run : n->needs_content;
 
-		if (n->wanted && n != missed && stands_on(n, missed))
+		n->is_stalled =
+			!n->result_done &&
+			(missed || (n->parent && n->parent->is_stalled));
+	}
+	/* What is read has smaller numbers and may read in turn. */
+	for (size_t i = s->n_nodes; i-- > 0;) {
+		struct node *n = &s->nodes[i];
+
+		if (n->wanted && n->is_stalled)
 			want_reads(s, n, false);
 	}
 }
@@ -119,15 +121,12 @@ static void want_ahead(const struct solver *s, const struct node *missed)
 /* Under the lock: what follows from a phase that went well. */
 static void advance(struct solver *s, struct node *n)
 {
-	bool missed = (n->needs_content && !n->key_done) ||
-		      (n->must_run && !n->result_done);
-
 	if (n->needs_content && !n->key_done)
 		want_reads(s, n, true);
 	if (n->must_run && !n->result_done)
 		want_reads(s, n, false);
-	if (missed)
-		want_ahead(s, n);
+	if (!n->result_done)
+		want_ahead(s);
 }
 
 /* The first failure counts; everything else is stopped. */

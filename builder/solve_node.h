@@ -36,6 +36,7 @@ struct node {
 	bool key_done;
 	bool defined;	    /* `definition` is set */
 	bool needs_content; /* KEY waits for the results of what is read */
+	bool is_stalled;    /* so does a step below; see want_ahead() */
 	struct digest definition;
 	struct digest key;     /* what steps above build theirs from */
 	struct digest content; /* of what was read; for cross-stage reads */
