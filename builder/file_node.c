@@ -49,6 +49,7 @@ int file_node_new(const struct tree_entry *e, const char *path,
 	n->meta.xattrs = NULL;
 	n->inode = e->inode;
 	n->device = e->device;
+	n->ctime = e->ctime;
 	n->n_links = e->n_links;
 	if (e->entry.n_xattrs) {
 		n->meta.xattrs = copy_xattrs(&e->entry);

@@ -12,9 +12,9 @@ struct file_node {
 	uint64_t inode;	   /* names of one file share (device, inode) */
 	uint64_t device;
 	uint32_t n_links;
-	size_t layer;	       /* of a view: the layer that provides it */
-	struct timespec ctime; /* of a context */
-	struct digest digest;  /* of a regular file's contents; once known */
+	struct timespec ctime;
+	size_t layer;	      /* of a view: the layer that provides it */
+	struct digest digest; /* of a regular file's contents; once known */
 };
 
 /* A copy of `e` under the name `path`. */

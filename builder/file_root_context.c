@@ -68,40 +68,18 @@ static bool is_visible(const struct context *c, const char *path, bool is_dir)
 	       (is_dir && context_may_hold(c, path));
 }
 
-/* What the file digests are remembered by. */
-static int note_times(int dirfd, const char *name, struct file_node *n,
-		      struct error *err)
-{
-	struct stat st;
-
-	if (fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
-		return error_sys(err, errno, "cannot read '%s'", n->meta.path);
-	n->device = st.st_dev;
-	n->inode = st.st_ino;
-	n->ctime = st.st_ctim;
-	return 0;
-}
-
 /* What lies at a path without links: 1, or 0 when it is hidden. */
 static int node_from_context(struct context_root *c, const char *path,
 			     struct file_node **ret, struct error *err)
 {
 	AUTO(tree_entry_release) struct tree_entry e = { 0 };
 	AUTO(file_node_free) struct file_node *n = NULL;
-	const char *name;
 
 	if (tree_stat(c->tree, path, &e, err) < 0 ||
 	    file_node_new(&e, path, &n, err) < 0)
 		return -1;
 	if (!is_visible(c->base.context, path, n->meta.type == ENTRY_DIR))
 		return 0;
-	if (n->meta.type == ENTRY_FILE) {
-		autoclose int parent = confined_open_parent(tree_fd(c->tree),
-							    path, &name, err);
-
-		if (parent < 0 || note_times(parent, name, n, err) < 0)
-			return -1;
-	}
 	*ret = steal_pointer(&n);
 	return 1;
 }
@@ -206,6 +184,8 @@ static int visit_context_file(void *ctx, const struct tree_entry *e, int dirfd,
 	AUTO(file_node_free) struct file_node *n = NULL;
 	bool hidden;
 
+	(void)dirfd;
+	(void)name;
 	buf_truncate(&v->path, v->prefix_len);
 	buf_append_str(&v->path, e->entry.path);
 	if (buf_check(&v->path, "a path", err) < 0)
@@ -218,8 +198,6 @@ static int visit_context_file(void *ctx, const struct tree_entry *e, int dirfd,
 	drop_left(&v->held, v->path.data);
 	if (hidden)
 		return file_nodes_take(&v->held, steal_pointer(&n), err);
-	if (n->meta.type == ENTRY_FILE && note_times(dirfd, name, n, err) < 0)
-		return -1;
 	if (pass_held(v, err) < 0)
 		return -1;
 	return v->visit(v->ctx, steal_pointer(&n), err);

@@ -49,6 +49,7 @@ struct tree_entry {
 	bool opaque;	/* a directory that hides what lies below it */
 	uint64_t inode; /* names of one file share (device, inode) */
 	uint64_t device;
+	struct timespec ctime; /* moves with every change, as no mtime does */
 	uint32_t n_links;
 	char *storage; /* private */
 };

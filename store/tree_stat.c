@@ -201,6 +201,7 @@ static void take_stat(struct tree_entry *ret, const struct stat *st)
 
 	*ret = (struct tree_entry){ .inode = st->st_ino,
 				    .device = st->st_dev,
+				    .ctime = st->st_ctim,
 				    .n_links = (uint32_t)st->st_nlink };
 	e->type = type_of(st);
 	e->mode = st->st_mode & 07777;
