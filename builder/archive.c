@@ -152,6 +152,17 @@ static bool forgive(struct error *err)
 	return true;
 }
 
+/*
+ * Look at the first block of `*s`, of which nothing is lost; `*len` is short
+ * only when there is no more.
+ */
+static int peek(struct stream **s, char block[TAR_BLOCK], ssize_t *len,
+		struct error *err)
+{
+	*len = stream_read_full(*s, block, TAR_BLOCK, err);
+	return *len < 0 ? -1 : unread(s, block, (size_t)*len, err);
+}
+
 int archive_open(int fd, off_t offset, uint64_t size, struct stream **ret,
 		 struct error *err)
 {
@@ -160,10 +171,8 @@ int archive_open(int fd, off_t offset, uint64_t size, struct stream **ret,
 	char block[TAR_BLOCK];
 	ssize_t n;
 
-	if (stream_from_fd(fd, true, offset, size, &s, err) < 0)
-		return -1;
-	n = stream_read_full(s, block, sizeof(block), err);
-	if (n < 0 || unread(&s, block, (size_t)n, err) < 0)
+	if (stream_from_fd(fd, true, offset, size, &s, err) < 0 ||
+	    peek(&s, block, &n, err) < 0)
 		return -1;
 	support = find_filter(block, n);
 	if (support) {
@@ -181,4 +190,41 @@ int archive_open(int fd, off_t offset, uint64_t size, struct stream **ret,
 		return 0;
 	*ret = steal_pointer(&s);
 	return 1;
+}
+
+static bool is_tar_start(const char *block, ssize_t n)
+{
+	static const char zeros[TAR_BLOCK];
+
+	return n == TAR_BLOCK && (is_tar_header((const unsigned char *)block) ||
+				  memcmp(block, zeros, TAR_BLOCK) == 0);
+}
+
+int archive_from_stream(struct stream **from, struct stream **ret,
+			struct error *err)
+{
+	AUTO(stream_free) struct stream *s = steal_pointer(from);
+	int (*support)(struct archive * a);
+	char block[TAR_BLOCK];
+	ssize_t n;
+
+	if (peek(&s, block, &n, err) < 0)
+		return -1;
+	support = find_filter(block, n);
+	if (support) {
+		struct stream *inner = steal_pointer(&s);
+
+		if (unpack_new(inner, support, &s, err) < 0 ||
+		    peek(&s, block, &n, err) < 0)
+			return -1;
+	}
+	if (is_tar_start(block, n)) {
+		*ret = steal_pointer(&s);
+		return 1;
+	}
+	if (support)
+		return error_set(err, ERROR_REFUSED,
+				 "what is compressed is no tar archive");
+	*from = steal_pointer(&s);
+	return 0;
 }

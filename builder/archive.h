@@ -13,4 +13,13 @@
 int archive_open(int fd, off_t offset, uint64_t size, struct stream **ret,
 		 struct error *err);
 
+/*
+ * Is what flows an archive, judged by its first bytes: a tar, even an empty
+ * one, or something compressed, which then must be one (ERROR_REFUSED)? 1 and
+ * `*ret`, which has taken `*from`; 0 and `*from` still gives all of its bytes;
+ * -1 and `*from` is gone.
+ */
+int archive_from_stream(struct stream **from, struct stream **ret,
+			struct error *err);
+
 #endif

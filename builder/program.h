@@ -1,0 +1,27 @@
+/* Running a program of the user's machine and reading what it says. */
+#ifndef BUILDER_PROGRAM_H
+#define BUILDER_PROGRAM_H
+
+#include "store/base/buf.h"
+#include "store/base/cancel.h"
+#include "store/base/strv.h"
+
+struct program {
+	const char *name;	 /* for messages */
+	const struct strv *argv; /* argv[0] is looked up in PATH */
+	const struct strv *env;	 /* all of its environment */
+	int dir;		 /* where it starts; borrowed */
+	size_t output_max;	 /* bytes; more is ERROR_REFUSED */
+	const struct cancel *cancel;
+};
+
+/*
+ * Run it to its end, with nothing on its stdin, in a process group of its own
+ * that is killed when we stop waiting. Its stdout is appended to `output`
+ * (NULL: dropped). An exit status other than 0 is ERROR_COMMAND with the last
+ * line of its stderr, made printable. ERROR_NOT_FOUND when there is no such
+ * program, also when a shell says so by the status 127.
+ */
+int program_run(const struct program *p, struct buf *output, struct error *err);
+
+#endif
