@@ -1,6 +1,7 @@
 #include "builder/build.h"
 
 #include <string.h>
+#include <strings.h>
 
 #include "builder/check.h"
 #include "builder/outline.h"
@@ -38,16 +39,38 @@ static void build_release(struct build *b)
 }
 DEFINE_RELEASE(struct build, build_release);
 
+static struct fetch_env fetch_env(const struct build *b)
+{
+	return (struct fetch_env){
+		.batch = b->env->batch,
+		.registry = b->env->registry,
+		.progress = b->env->progress,
+		.cancel = b->env->cancel,
+		.secrets = b->options->solve.secrets,
+	};
+}
+
+/* --build-arg BUILDKIT_CONTEXT_KEEP_GIT_DIR=1 */
+static bool keeps_git_dir(const struct strv *build_args)
+{
+	const char *value =
+		strv_env_get(build_args, "BUILDKIT_CONTEXT_KEEP_GIT_DIR");
+
+	return value && (!strcmp(value, "1") || !strcasecmp(value, "true"));
+}
+
 static int read_input(struct build *b, struct error *err)
 {
 	struct progress *p = b->env->progress;
 	unsigned step =
 		progress_add(p, "[internal] load build definition and context");
+	const struct fetch_env fetch = fetch_env(b);
+	struct build_input_options input = b->options->input;
 	int rc;
 
 	progress_start(p, step);
-	rc = build_input_read(b->env->batch, &b->options->input, &b->input,
-			      err);
+	input.keep_git_dir = keeps_git_dir(b->options->build_args);
+	rc = build_input_read(&fetch, &input, &b->input, err);
 	progress_end(p, step, rc < 0 ? PROGRESS_ERROR : PROGRESS_DONE,
 		     rc < 0 ? "cannot read the build's input" : NULL);
 	return rc;
@@ -136,6 +159,7 @@ static int run_steps(struct build *b, struct error *err)
 	for (i = 0; i < b->plan->warnings.len; i++)
 		progress_warn(b->env->progress, b->plan->warnings.items[i]);
 	so.batch = b->env->batch;
+	so.registry = b->env->registry;
 	so.spawner = b->env->spawner;
 	so.progress = b->env->progress;
 	so.cancel = b->env->cancel;
@@ -153,7 +177,8 @@ static int save_digests(struct build *b, struct error *err)
 	size_t i;
 
 	for (i = 0; i < b->input.n_contexts; i++)
-		if (file_digests_save(
+		if (!b->input.contexts[i].fetched &&
+		    file_digests_save(
 			    context_digests(b->input.contexts[i].context),
 			    b->env->batch, err) < 0)
 			return -1;
@@ -212,6 +237,14 @@ static int assemble(struct build *b, struct build_result *ret,
 	return 0;
 }
 
+static int open_named_contexts(struct build *b, struct error *err)
+{
+	const struct fetch_env fetch = fetch_env(b);
+
+	return build_input_open_named(&fetch, &b->options->input, b->plan,
+				      &b->input, err);
+}
+
 /* Layers of base images come when a step first looks into them. */
 static int run_steps_and_fetch(struct build *b, struct error *err)
 {
@@ -243,7 +276,8 @@ static int build_phases(struct build *b, struct build_result *ret,
 			struct error *err)
 {
 	if (read_input(b, err) < 0 || make_plan(b, err) < 0 ||
-	    lint_build(b, ret, err) < 0 || run_steps_and_fetch(b, err) < 0)
+	    lint_build(b, ret, err) < 0 || open_named_contexts(b, err) < 0 ||
+	    run_steps_and_fetch(b, err) < 0)
 		return -1;
 	return assemble(b, ret, err);
 }

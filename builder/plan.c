@@ -186,3 +186,30 @@ int plan_new(const struct dockerfile *df, const struct plan_options *options,
 	*ret = steal_pointer(&pl.plan);
 	return 0;
 }
+
+static bool is_context(const struct source *source, const char *name)
+{
+	return source->kind == SOURCE_CONTEXT && !strcmp(source->context, name);
+}
+
+static bool step_reads(const struct step *step, const char *name)
+{
+	const struct run_args *run = &step->u.run;
+
+	if (step->kind == STEP_WORKDIR)
+		return false;
+	if (step->kind != STEP_RUN)
+		return is_context(&step->u.copy.from, name);
+	for (size_t i = 0; i < run->n_mounts; i++)
+		if (is_context(&run->mounts[i].from, name))
+			return true;
+	return false;
+}
+
+bool plan_reads_context(const struct plan *p, const char *name)
+{
+	for (size_t i = 0; i < p->n_steps; i++)
+		if (step_reads(p->steps[i], name))
+			return true;
+	return false;
+}

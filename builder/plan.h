@@ -149,10 +149,12 @@ struct plan {
 	struct strv warnings;
 };
 
-/* A --build-context. `image` is set for docker-image:// and oci-layout://. */
+/* A --build-context: an image when `image` or `ref` is set, else files. */
 struct named_context {
 	const char *name;
-	struct image *image; /* borrowed; NULL: a directory */
+	struct image *image; /* borrowed */
+	const char *ref;     /* "docker-image://..", "oci-layout://..": what the
+				resolver is asked for in the name's place */
 };
 
 struct plan_options {
@@ -171,7 +173,8 @@ struct plan_options {
 
 	/*
 	 * Fetch manifest and config of a base image; layers stay remote. Called
-	 * from several threads, once for each name and platform.
+	 * from several threads, once for each name and platform. `ref` is a
+	 * name, or a context's.
 	 */
 	int (*resolve)(void *ctx, const char *ref,
 		       const struct platform *platform, struct image **ret,
@@ -188,6 +191,9 @@ int plan_new(const struct dockerfile *df, const struct plan_options *options,
 	     struct plan **ret, struct error *err);
 void plan_free(struct plan *p);
 DEFINE_CLEANUP(struct plan *, plan_free);
+
+/* Does a step that is planned read files of the context `name`? */
+bool plan_reads_context(const struct plan *p, const char *name);
 
 /* What an ADD source is, by its text alone. */
 enum source_form {

@@ -25,7 +25,7 @@ const char *flag_at(const struct instruction *in, const char *name, size_t i)
 static void refer_to_stage(const struct stage_state *st, struct ref *ret)
 {
 	/* A folder given in the stage's place is read as it is. */
-	if (st->replaced && !st->replaced->image) {
+	if (st->replaced && !context_is_image(st->replaced)) {
 		ret->source.kind = SOURCE_CONTEXT;
 		ret->source.context = st->replaced->name;
 		return;

@@ -90,6 +90,11 @@ int images_context(const struct planner *pl, const char *name,
 	return 0;
 }
 
+bool context_is_image(const struct named_context *c)
+{
+	return c->image || c->ref;
+}
+
 static bool same_platform(const struct platform *a, const struct platform *b)
 {
 	return !strcmp(a->os, b->os) && !strcmp(a->arch, b->arch) &&
@@ -176,10 +181,10 @@ static int resolve_one(void *ctx, size_t i, struct error *err)
 
 	if (!w->needed || w->resolved)
 		return 0;
-	if (w->context) {
+	if (w->context && !w->context->ref) {
 		w->image = w->context->image;
-	} else if (o->resolve(o->ctx, w->name, &w->platform, &w->image, err) <
-		   0) {
+	} else if (o->resolve(o->ctx, w->context ? w->context->ref : w->name,
+			      &w->platform, &w->image, err) < 0) {
 		error_wrap(err, "%s%s", w->name,
 			   hint(&storage, stages_suggest(pl, w->name)));
 		return error_at_lines(err, w->first_line, w->last_line);
@@ -197,7 +202,7 @@ static void keep_images(struct planner *pl)
 	for (i = 0; i < pl->n_wanted; i++) {
 		struct wanted *w = pl->wanted[i];
 
-		if (w->image && !w->context && !w->kept)
+		if (w->image && !w->kept && (!w->context || w->context->ref))
 			p->images[p->n_images++] = w->image;
 		w->kept = w->image;
 	}
@@ -227,7 +232,7 @@ struct source ref_source(const struct ref *ref)
 
 	if (!w)
 		return source;
-	if (w->context && !w->context->image) {
+	if (w->context && !context_is_image(w->context)) {
 		source.kind = SOURCE_CONTEXT;
 		source.context = w->context->name;
 	} else {

@@ -143,6 +143,9 @@ int graph_prune(struct planner *pl, struct error *err);
 
 /* plan_images.c */
 
+/* An image in place of files? */
+bool context_is_image(const struct named_context *c);
+
 /* The `wanted` for a name; made when new. Blames `lines` for a bad name. */
 int images_want(struct planner *pl, const char *name,
 		const struct platform *platform, int first_line, int last_line,

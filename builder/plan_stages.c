@@ -113,7 +113,7 @@ static int start_from_stage(struct stage_state *st,
 {
 	st->stage->platform = base->stage->platform;
 	/* A folder given in a stage's place has no steps to stand on. */
-	if (base->replaced && !base->replaced->image) {
+	if (base->replaced && !context_is_image(base->replaced)) {
 		st->base.source.kind = SOURCE_CONTEXT;
 		st->base.source.context = base->replaced->name;
 		return 0;
@@ -161,13 +161,12 @@ static int read_replacement(struct planner *pl, struct stage_state *st,
 		return -1;
 	if (!st->replaced)
 		return 0;
-	if (st->replaced->image) {
-		st->base.source.kind = SOURCE_IMAGE;
-		st->base.source.image = st->replaced->image;
-	} else {
-		st->base.source.kind = SOURCE_CONTEXT;
-		st->base.source.context = st->replaced->name;
-	}
+	if (context_is_image(st->replaced))
+		return images_want(pl, st->stage->name, &st->stage->platform,
+				   st->from->first_line, st->from->last_line,
+				   &st->base.wanted, err);
+	st->base.source.kind = SOURCE_CONTEXT;
+	st->base.source.context = st->replaced->name;
 	return 0;
 }
 

@@ -1,6 +1,6 @@
 /*
  * Base images: the local store first, else the registry; layers stay remote
- * until a step looks into them.
+ * until a step looks into them. Or OCI layouts, which are read whole.
  */
 #ifndef BUILDER_RESOLVE_H
 #define BUILDER_RESOLVE_H
@@ -16,7 +16,8 @@ struct resolver {
 };
 
 /*
- * The image `ref` for `platform`. One that came from a registry gets its
+ * The image `ref` for `platform`: a reference, "docker-image://REFERENCE" or
+ * "oci-layout://DIR[:TAG][@DIGEST]". One that came from a registry gets its
  * local name when the batch is published. For plan_options.resolve; `ctx` is
  * a struct resolver. Thread-safe.
  */

@@ -14,10 +14,12 @@
 struct solve_context {
 	const char *name;
 	struct context *context;
+	bool fetched; /* a folder of the batch: nobody will see it again */
 };
 
 struct solve_options {
 	struct batch *batch;
+	struct registry *registry; /* its connections also serve ADD */
 	struct spawner *spawner;
 	struct progress *progress;
 	struct cancel *cancel;
