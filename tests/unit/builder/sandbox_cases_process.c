@@ -107,17 +107,37 @@ static void orphans_are_reaped(void **state)
 	assert_string_equal(r.output.data, "0\n");
 }
 
+/*
+ * How long the processes of one case sleep, which is how they are known:
+ * other runs of these tests at the same time sleep differently.
+ */
+struct nap {
+	char text[32];
+};
+
+static struct nap nap_of(int number)
+{
+	struct nap nap;
+
+	snprintf(nap.text, sizeof(nap.text), "9876%d.%d", number, getpid());
+	return nap;
+}
+
 static void background_processes_end_with_the_run(void **state)
 {
 	struct place *p = place_of(state);
 	AUTO(run_release) struct run r;
+	const struct nap nap = nap_of(1);
 	double start = now();
+	char script[256];
 
-	run_init(&r, p, "sleep 98765.1 & sleep 98765.1 & exit 0");
+	snprintf(script, sizeof(script), "sleep %s & sleep %s & exit 0",
+		 nap.text, nap.text);
+	run_init(&r, p, script);
 	run_it(&r, p);
 	assert_ran(&r);
 	assert_true(now() - start < 5);
-	assert_true(process_is_gone("98765.1", 0));
+	assert_true(process_is_gone(nap.text, 0));
 }
 
 struct trigger {
@@ -140,12 +160,15 @@ static void cancelling_ends_every_process_soon(void **state)
 	AUTO(run_release) struct run r;
 	AUTO(cancel_free) struct cancel *cancel = NULL;
 	struct trigger t = { .after_ms = 300 };
+	const struct nap nap = nap_of(2);
 	pthread_t thread;
+	char script[256];
 	double start;
 
-	run_init(&r, p,
-		 "trap '' INT TERM HUP; sleep 98765.2 & "
-		 "while :; do sleep 98765.2; done");
+	snprintf(script, sizeof(script),
+		 "trap '' INT TERM HUP; sleep %s & while :; do sleep %s; done",
+		 nap.text, nap.text);
+	run_init(&r, p, script);
 	assert_int_equal(cancel_new(&cancel, &r.err), 0);
 	r.cancel = t.cancel = cancel;
 	start = now();
@@ -156,51 +179,55 @@ static void cancelling_ends_every_process_soon(void **state)
 	assert_int_equal(r.status, -1);
 	assert_int_equal(r.err.kind, ERROR_CANCELED);
 	assert_int_equal(r.err.sys, SIGINT);
-	assert_true(process_is_gone("98765.2", 0));
+	assert_true(process_is_gone(nap.text, 0));
 }
 
 /* A builder of its own, with a spawner of its own, that waits for ever. */
-static _Noreturn void be_builder(struct place *p)
+static _Noreturn void be_builder(struct place *p, const char *nap)
 {
+	char script[256];
 	struct error err = ERROR_INIT;
 	struct sandbox_result result;
 	struct run r;
 
-	run_init(&r, p,
-		 "sleep 98765.3 & (setsid sleep 98765.3 &); sleep 98765.3");
+	snprintf(script, sizeof(script),
+		 "sleep %s & (setsid sleep %s &); sleep %s", nap, nap, nap);
+	run_init(&r, p, script);
 	if (spawner_start(&p->spawner, &err) == 0)
 		spawner_run(p->spawner, &r.sb, 2, NULL, &result, &err);
 	_exit(1);
 }
 
-static pid_t start_builder(struct place *p)
+static pid_t start_builder(struct place *p, const char *nap)
 {
 	pid_t pid = fork();
 
 	assert_true(pid >= 0);
 	if (pid == 0)
-		be_builder(p);
+		be_builder(p, nap);
 	p->runs++;
-	for (int i = 0; i < 500 && process_is_gone("98765.3", 0); i++)
+	for (int i = 0; i < 500 && process_is_gone(nap, 0); i++)
 		pause_ms(10);
-	assert_false(process_is_gone("98765.3", 0));
+	assert_false(process_is_gone(nap, 0));
 	return pid;
 }
 
 static void killing_the_builder_leaves_no_process(void **state)
 {
 	struct place *p = place_of(state);
-	pid_t pid = start_builder(p);
+	const struct nap nap = nap_of(3);
+	pid_t pid = start_builder(p, nap.text);
 
 	kill(pid, SIGKILL);
 	waitpid(pid, NULL, 0);
-	assert_true(process_is_gone("98765.3", 2000));
+	assert_true(process_is_gone(nap.text, 2000));
 }
 
 static void killing_the_spawner_is_noticed_and_leaves_no_process(void **state)
 {
 	struct place *p = place_of(state);
-	pid_t pid = start_builder(p);
+	const struct nap nap = nap_of(3);
+	pid_t pid = start_builder(p, nap.text);
 	autofree char *children = NULL;
 	char path[64];
 	int status;
@@ -209,7 +236,7 @@ static void killing_the_spawner_is_noticed_and_leaves_no_process(void **state)
 	children = text_of_file(path);
 	assert_true(atoi(children) > 0);
 	kill(atoi(children), SIGKILL);
-	assert_true(process_is_gone("98765.3", 2000));
+	assert_true(process_is_gone(nap.text, 2000));
 	/* Its spawner_run() has returned. */
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	assert_int_equal(WEXITSTATUS(status), 1);
