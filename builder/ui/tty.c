@@ -93,15 +93,17 @@ static unsigned draw_step(struct progress *p, const struct progress_step *s,
 
 static void draw(struct progress *p)
 {
-	unsigned rows, width = terminal_size(p->fd, &rows), done = 0;
+	unsigned rows, width = terminal_size(p->fd, &rows);
+	unsigned begun = 0, done = 0;
 	size_t i;
 
 	erase(p);
-	for (i = 0; i < p->n_steps; i++)
+	for (i = 0; i < p->n_steps; i++) {
+		begun += p->steps[i]->state != STEP_WAITING;
 		done += p->steps[i]->state == STEP_ENDED;
-	buf_printf(&p->out, "[+] Building %.1fs (%u/%zu)\n",
-		   progress_seconds(p->started, progress_clock()), done,
-		   p->n_steps);
+	}
+	buf_printf(&p->out, "[+] Building %.1fs (%u/%u)\n",
+		   progress_seconds(p->started, progress_clock()), done, begun);
 	p->drawn_rows = 1;
 	for (i = 0; i < p->n_steps && p->drawn_rows + 1 < rows; i++)
 		if (p->steps[i]->state == STEP_RUNNING)
