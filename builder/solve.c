@@ -242,7 +242,7 @@ static int init_solver(struct solver *s, const struct plan *plan,
 
 	s->plan = plan;
 	s->options = options;
-	s->published_at = time_now();
+	s->began = s->published_at = time_now();
 	s->max_threads =
 		options->parallel ? options->parallel : parallel_cpus();
 	s->threads = calloc(s->max_threads, sizeof(*s->threads));

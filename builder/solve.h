@@ -37,6 +37,7 @@ struct solve_options {
 	bool no_new_privs;
 	struct strv add_hosts;	    /* "name:address" */
 	const char *hostname;	    /* NULL: buildkitsandbox */
+	struct buf *explain;	    /* gets why steps were run, or NULL */
 	const struct strv *secrets; /* "id=..[,src=..|,env=..]"; reserved */
 };
 

@@ -73,6 +73,7 @@ struct solver {
 	pthread_t *threads; /* all but the caller's */
 	bool publishing;
 	struct timespec published_at;
+	struct timespec began;
 };
 
 /* The last node that made a layer of `source`; NULL: an image or nothing. */

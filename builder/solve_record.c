@@ -2,7 +2,11 @@
  * What a record in the step cache says besides its layer: the fields of the
  * key, and which results it rests on.
  *
- *   {"key": {...}, "parent": ID, "result": ID, "inputs": [ID, ...]}
+ *   {"key": {...}, "parent": ID, "result": ID, "inputs": [ID, ...],
+ *    "files": KEY}
+ *
+ * "files" names the listing of what was read (file_listing.h), for explaining
+ * a later miss.
  */
 #include <string.h>
 
@@ -62,7 +66,7 @@ json_t *solve_record_parts(const struct solver *s, const struct node *n)
 {
 	const char *parent = solve_known_identity(n->parent);
 
-	return json_pack("{s:O, s:s, s:s, s:o}", "key", n->parts, "parent",
+	return json_pack("{s:O, s:s, s:s, s:o, s:s}", "key", n->parts, "parent",
 			 parent ? parent : "", "result", n->identity, "inputs",
-			 input_identities(s, n));
+			 input_identities(s, n), "files", n->key.text);
 }

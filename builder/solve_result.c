@@ -1,6 +1,8 @@
 /* The RESULT phase: a step's layer, from the cache or by running it. */
 #include <string.h>
 
+#include "builder/explain.h"
+#include "builder/file_listing.h"
 #include "builder/solve_node.h"
 #include "store/base/json.h"
 #include "store/base/timefmt.h"
@@ -184,9 +186,64 @@ static int publish_sometimes(struct solver *s, struct error *err)
 	return published;
 }
 
+static void list_files(const struct node *n, struct buf *ret)
+{
+	for (size_t i = 0; i < n->job.n_reads; i++)
+		if (n->job.reads[i].is_found)
+			file_listing_append(ret, &n->job.reads[i].found);
+}
+
+/* Said of a step that was run, while what it read is still at hand. */
+static int explain(struct solver *s, struct node *n, const struct buf *files,
+		   struct error *err)
+{
+	AUTO(buf_release) struct buf text = BUF_INIT;
+	struct explain_step what = {
+		.label = n->step->label,
+		.no_cache = n->step->no_cache,
+		.rests_on_another = n->has_record,
+		.parts = n->parts,
+		.began = s->began,
+		.files = files,
+	};
+
+	if (!s->options->explain)
+		return 0;
+	if (explain_step(s->options->batch, &what, &text, err) < 0)
+		return -1;
+	pthread_mutex_lock(&s->lock);
+	buf_append(s->options->explain, text.data, text.len);
+	pthread_mutex_unlock(&s->lock);
+	return 0;
+}
+
+/* The failure is what is told first; without memory, all that is told. */
+static void explain_failed(struct solver *s, struct node *n)
+{
+	AUTO(buf_release) struct buf files = BUF_INIT;
+	struct error ignored;
+
+	if (!s->options->explain)
+		return;
+	list_files(n, &files);
+	explain(s, n, &files, &ignored);
+}
+
+static int tell_reads(struct solver *s, struct node *n, struct error *err)
+{
+	AUTO(buf_release) struct buf files = BUF_INIT;
+
+	list_files(n, &files);
+	if (explain(s, n, &files, err) < 0)
+		return -1;
+	return files.len ? step_cache_put_text(s->options->batch, &n->key,
+					       "files", &files, err)
+			 : 0;
+}
+
 static int remember(struct solver *s, struct node *n, struct error *err)
 {
-	if (put_record(s, n, &n->key, err) < 0)
+	if (tell_reads(s, n, err) < 0 || put_record(s, n, &n->key, err) < 0)
 		return -1;
 	if (!digest_equal(&n->key, &n->definition) &&
 	    put_record(s, n, &n->definition, err) < 0)
@@ -202,6 +259,7 @@ static int execute(struct solver *s, struct node *n, struct error *err)
 
 	progress_start(progress, solve_progress(s, n));
 	if (run_step(s, n, err) < 0) {
+		explain_failed(s, n);
 		error_at_lines(err, n->step->first_line, n->step->last_line);
 		progress_end(progress, n->progress,
 			     err->kind == ERROR_CANCELED ? PROGRESS_CANCELED

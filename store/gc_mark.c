@@ -247,8 +247,12 @@ static int mark_step(struct gc_marks *m, int dirfd, const char *file,
 	struct error ignored;
 	struct digest diff_id;
 	const char *layer;
-	int found = read_record(dirfd, file, &record, err);
+	int found;
 
+	/* What goes with a record leads nowhere. */
+	if (strchr(file, '.'))
+		return 0;
+	found = read_record(dirfd, file, &record, err);
 	if (found <= 0)
 		return found;
 	layer = json_get_string(record, "layer");

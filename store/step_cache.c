@@ -4,6 +4,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "store/base/io.h"
 #include "store/base/json.h"
 #include "store/base/timefmt.h"
 
@@ -122,4 +123,88 @@ int step_cache_put(struct batch *b, const struct digest *key,
 	if (len > RECORD_MAX)
 		return 0;
 	return batch_add_record(b, path.text, text, len, err);
+}
+
+static int text_path(const struct digest *key, const char *what, char **ret,
+		     struct error *err)
+{
+	if (asprintf(ret, "%s.%s", cache_path(key).text, what) >= 0)
+		return 0;
+	*ret = NULL;
+	return error_nomem(err, "remembering a step");
+}
+
+int step_cache_put_text(struct batch *b, const struct digest *key,
+			const char *what, const struct buf *text,
+			struct error *err)
+{
+	autofree char *path = NULL;
+
+	if (text->len > RECORD_MAX)
+		return 0;
+	if (buf_check(text, "remembering a step", err) < 0 ||
+	    text_path(key, what, &path, err) < 0)
+		return -1;
+	return batch_add_record(b, path, text->data ? text->data : "",
+				text->len, err);
+}
+
+void step_cache_get_text(struct batch *b, const struct digest *key,
+			 const char *what, struct buf *ret)
+{
+	autofree char *path = NULL;
+	struct error ignored;
+
+	if (text_path(key, what, &path, &ignored) < 0 ||
+	    batch_read_record(batch_store(b), b, path, RECORD_MAX, ret,
+			      &ignored) < 0)
+		buf_clear(ret);
+}
+
+/* 1 and the record, or 0 when it is none. */
+static int load_record(int dirfd, const char *name, struct digest *key,
+		       struct step_record *ret)
+{
+	AUTO(buf_release) struct buf text = BUF_INIT;
+	AUTO(json_decref) json_t *record = NULL;
+	struct error ignored;
+	char digest[sizeof("sha256:") + DIGEST_HEX_LEN];
+
+	if (strlen(name) != DIGEST_HEX_LEN)
+		return 0;
+	snprintf(digest, sizeof(digest), "sha256:%.*s", DIGEST_HEX_LEN, name);
+	if (digest_parse(digest, key, &ignored) < 0 ||
+	    io_read_file(dirfd, name, RECORD_MAX, &text, &ignored) < 0)
+		return 0;
+	record = json_parse(text.data ? text.data : "", text.len, name,
+			    &ignored);
+	return record && parse_record(record, ret);
+}
+
+int step_cache_each(struct store *s,
+		    int (*visit)(void *ctx, const struct digest *key,
+				 const struct step_record *record,
+				 struct error *err),
+		    void *ctx, struct error *err)
+{
+	autodir DIR *dir = NULL;
+	struct dirent *e;
+	int fd = openat(store_fd(s), "cache",
+			O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	dir = fd < 0 ? NULL : fdopendir(fd);
+	if (!dir) {
+		if (fd >= 0)
+			close(fd);
+		return error_sys(err, errno, "cannot list the cache");
+	}
+	while ((e = readdir(dir))) {
+		AUTO(step_record_release) struct step_record record = { 0 };
+		struct digest key;
+
+		if (load_record(fd, e->d_name, &key, &record) &&
+		    visit(ctx, &key, &record, err) < 0)
+			return -1;
+	}
+	return 0;
 }

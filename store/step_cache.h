@@ -28,4 +28,24 @@ int step_cache_get(struct batch *b, const struct digest *key,
 int step_cache_put(struct batch *b, const struct digest *key,
 		   const struct step_record *record, struct error *err);
 
+/*
+ * Text that goes with a result, `what` being "files" or the like: for people,
+ * never needed. Get gives an empty buffer when there is none.
+ */
+int step_cache_put_text(struct batch *b, const struct digest *key,
+			const char *what, const struct buf *text,
+			struct error *err);
+void step_cache_get_text(struct batch *b, const struct digest *key,
+			 const char *what, struct buf *ret);
+
+/*
+ * Visit all records on disk, without their layers; damaged ones are passed
+ * over. The callback returns 0, or -1 to end.
+ */
+int step_cache_each(struct store *s,
+		    int (*visit)(void *ctx, const struct digest *key,
+				 const struct step_record *record,
+				 struct error *err),
+		    void *ctx, struct error *err);
+
 #endif

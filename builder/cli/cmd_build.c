@@ -22,10 +22,11 @@ struct build_command {
 	const char *hostname;
 	const char *call;
 	bool check;
-	bool push, load, pull, no_cache, quiet;
+	bool push, load, pull, no_cache, quiet, explain;
 	struct strv tags, build_args, build_contexts, labels, outputs, allow;
 	struct strv no_cache_stages, add_hosts, security, secrets;
 	struct strv names; /* full references of `tags` and name= */
+	struct buf explanation;
 	struct output *parsed;
 	size_t n_parsed;
 };
@@ -44,6 +45,7 @@ static void command_release(struct build_command *c)
 		strv_release(lists[i]);
 	for (i = 0; i < c->n_parsed; i++)
 		output_release(&c->parsed[i]);
+	buf_release(&c->explanation);
 	free(c->parsed);
 	free(c->context);
 	limit_options_release(&c->limits);
@@ -90,6 +92,8 @@ static int parse_words(struct build_command *c, int argc, char **argv,
 		  "run every step again" },
 		{ "no-cache-filter", 0, OPTION_LIST, &c->no_cache_stages,
 		  "STAGE", "run the steps of this stage again" },
+		{ "explain", 0, OPTION_BOOL, &c->explain, NULL,
+		  "say why steps were not taken from the cache" },
 		{ "network", 0, OPTION_STRING, &c->network, "MODE",
 		  "network of RUN: default, none or host" },
 		{ "add-host", 0, OPTION_LIST, &c->add_hosts, "HOST:IP",
@@ -246,6 +250,7 @@ static int make_options(struct build_command *c, struct build_options *ret,
 		.solve = { .capabilities = CAPS_DEFAULT,
 			   .hostname = c->hostname,
 			   .add_hosts = c->add_hosts,
+			   .explain = c->explain ? &c->explanation : NULL,
 			   .secrets = &c->secrets },
 	};
 	if (parse_network(c->network, &ret->solve, err) < 0 ||
@@ -402,6 +407,14 @@ static void print_warnings(struct session *s, const struct buf *warnings)
 	fprintf(stderr, "%s", warnings->data);
 }
 
+static void print_explanation(struct session *s, const struct buf *text)
+{
+	if (!text->len)
+		return;
+	progress_free(steal_pointer(&s->progress));
+	fprintf(stderr, "Why steps were run:\n%s", text->data);
+}
+
 static int run_build(const struct build_command *c,
 		     const struct build_options *options, struct error *err)
 {
@@ -418,6 +431,7 @@ static int run_build(const struct build_command *c,
 	if (rc == 0)
 		rc = write_outputs(s, c, &result, err);
 	image_free(result.image);
+	print_explanation(s, &c->explanation);
 	if (rc < 0)
 		rc = print_failure(s, &report, err);
 	else
