@@ -154,5 +154,6 @@ END
     wait "$second" || { cat "$T/log2"; return 1; }
     build
     equal "$(steps_run)" ""
-    equal "$(shale images -q one)" "$(shale images -q two)"
+    succeeds shale inspect one
+    succeeds shale inspect two
 }
