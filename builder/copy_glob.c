@@ -254,7 +254,7 @@ int copy_glob(struct file_root *root, const char *word, bool parents,
 		return add_plain(&g, path, err);
 	split(path, &g.parts);
 	done = strv_check(&g.parts, "a source path", err);
-	if (done == 0)
+	if (done == 0 && g.parts.len > 0)
 		done = expand(&g, (struct place){ "", "" }, 0, err);
 	strv_release(&g.parts);
 	if (done < 0)

@@ -102,7 +102,7 @@ static int put_heredoc(struct placing *p, const char *path, struct error *err)
 /* A file, or a heredoc, at its final place. */
 static int put_file(struct placing *p, const char *path, struct error *err)
 {
-	if (p->src->heredoc)
+	if (!p->src->top)
 		return put_heredoc(p, path, err);
 	return put_node(p, p->src->top, path, err);
 }

@@ -136,7 +136,7 @@ static int find_parents(struct file_root *root, const struct copy_match *match,
 
 		parent->path = strndup(rest, (size_t)(p - rest));
 		if (!full || !parent->path) {
-			free(steal_pointer(&parent->path));
+			free(parent->path);
 			return error_nomem(err, "the parents of a source");
 		}
 		src->n_parents++;

@@ -36,10 +36,11 @@ int file_node_new(const struct tree_entry *e, const char *path,
 	size_t path_size = strlen(path) + 1;
 	size_t link_size = e->entry.link ? strlen(e->entry.link) + 1 : 0;
 	struct file_node *n = calloc(1, sizeof(*n) + path_size + link_size);
-	char *storage = (char *)(n + 1);
+	char *storage;
 
 	if (!n)
 		return error_nomem(err, "a list of files");
+	storage = (char *)(n + 1);
 	n->meta = e->entry;
 	n->meta.path = memcpy(storage, path, path_size);
 	n->meta.link = NULL;

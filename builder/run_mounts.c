@@ -237,7 +237,18 @@ static int open_script(struct run_mounts *ret, const struct inline_file *f,
 /* Is there nothing to mount: a secret that was not given? */
 static bool is_void(const struct sandbox_mount *m)
 {
-	return m->kind != SANDBOX_MOUNT_TMPFS && m->source_fd < 0;
+	return !m->target ||
+	       (m->kind != SANDBOX_MOUNT_TMPFS && m->source_fd < 0);
+}
+
+/* Does a mount that was written later have the same target? */
+static bool is_replaced(const struct run_mounts *m, size_t i)
+{
+	for (size_t j = i + 1; j < m->len; j++)
+		if (!is_void(&m->items[j]) &&
+		    strcmp(m->items[i].target, m->items[j].target) == 0)
+			return true;
+	return false;
 }
 
 static void swap(struct run_mounts *m, size_t a, size_t b)
@@ -252,27 +263,19 @@ static void swap(struct run_mounts *m, size_t a, size_t b)
 }
 
 /* Outer targets first; of mounts on one target the one written last stays. */
-static void order(struct run_mounts *m, size_t *n)
+static size_t order(struct run_mounts *m)
 {
 	size_t kept = 0;
 
-	for (size_t i = 0; i < m->len; i++) {
-		bool later = false;
-
-		for (size_t j = i + 1; j < m->len && !is_void(&m->items[i]);
-		     j++)
-			later |= !is_void(&m->items[j]) &&
-				 strcmp(m->items[i].target,
-					m->items[j].target) == 0;
-		if (!later && !is_void(&m->items[i]))
+	for (size_t i = 0; i < m->len; i++)
+		if (!is_void(&m->items[i]) && !is_replaced(m, i))
 			swap(m, i, kept++);
-	}
 	for (size_t i = 1; i < kept; i++)
 		for (size_t j = i; j > 0 && strcmp(m->items[j - 1].target,
 						   m->items[j].target) > 0;
 		     j--)
 			swap(m, j - 1, j);
-	*n = kept;
+	return kept;
 }
 
 int run_mounts_open(struct step_job *job, struct run_mounts *ret,
@@ -292,6 +295,6 @@ int run_mounts_open(struct step_job *job, struct run_mounts *ret,
 	for (size_t i = 0; i < run->n_scripts; i++)
 		if (open_script(ret, &run->scripts[i], err) < 0)
 			return -1;
-	order(ret, &ret->n_used);
+	ret->n_used = order(ret);
 	return strv_check(&ret->env, "an environment", err);
 }
