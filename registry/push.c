@@ -1,4 +1,6 @@
 /* Pushing: a manifest with all it refers to, blobs first, the tag last. */
+#include "registry/push.h"
+
 #include <string.h>
 
 #include "registry/client.h"
@@ -174,31 +176,32 @@ static int check_told_digest(const struct reply *reply,
 			 digest->text);
 }
 
-static int put_manifest(const struct push *p, struct buf *text,
-			const char *media_type, const struct digest *digest,
-			const char *version, struct error *err)
+int push_manifest(struct registry *r, struct host *h, const char *repository,
+		  const struct buf *text, const char *media_type,
+		  const struct digest *digest, const char *version,
+		  struct error *err)
 {
 	AUTO(reply_release) struct reply reply = { 0 };
 	AUTO(strv_release) struct strv fields = STRV_INIT;
 	AUTO(buf_release) struct buf path = BUF_INIT, type = BUF_INIT;
 	struct http_body body = { .size = (int64_t)text->len,
 				  .open = open_text,
-				  .ctx = text };
+				  .ctx = (void *)text };
 	struct request rq = {
 		.method = "PUT",
-		.access = { .repository = p->ref->path, .push = true },
+		.access = { .repository = repository, .push = true },
 		.fields = &fields,
 		.body = &body,
 	};
 
-	buf_printf(&path, "/v2/%s/manifests/%s", p->ref->path, version);
+	buf_printf(&path, "/v2/%s/manifests/%s", repository, version);
 	buf_printf(&type, "Content-Type: %s", media_type);
 	strv_take(&fields, buf_steal(&type));
 	if (buf_check(&path, "pushing a manifest", err) < 0 ||
 	    strv_check(&fields, "pushing a manifest", err) < 0)
 		return -1;
 	rq.path = path.data;
-	if (request_send(p->r, p->host, &rq, &reply, err) < 0)
+	if (request_send(r, h, &rq, &reply, err) < 0)
 		return -1;
 	return check_told_digest(&reply, digest, err);
 }
@@ -238,8 +241,8 @@ static int push_tree(const struct push *p, const struct descriptor *desc,
 			     : push_blobs(p, m, err);
 	if (failed)
 		return -1;
-	return put_manifest(p, &text, m->media_type, &desc->digest, version,
-			    err);
+	return push_manifest(p->r, p->host, p->ref->path, &text, m->media_type,
+			     &desc->digest, version, err);
 }
 
 int registry_push(struct registry *r, struct batch *b,

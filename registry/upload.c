@@ -97,9 +97,28 @@ static int open_remote(const struct upload *u, struct stream **ret,
 	return stream_verify(raw, u->desc->size, &u->desc->digest, ret, err);
 }
 
+static int open_given(const struct upload *u, struct stream **ret,
+		      struct error *err)
+{
+	struct stream *raw, *verified;
+
+	if (u->open(u->ctx, u->desc, &raw, err) < 0)
+		return -1;
+	if (u->origin)
+		return stream_verify(raw, u->desc->size, &u->desc->digest, ret,
+				     err);
+	if (stream_verify(raw, u->desc->size, &u->desc->digest, &verified,
+			  err) < 0)
+		return -1;
+	return report_new(u, verified, ret, err);
+}
+
 static int open_source(void *ctx, struct stream **ret, struct error *err)
 {
 	const struct upload *u = ctx;
+
+	if (u->open)
+		return open_given(u, ret, err);
 
 	if (u->origin &&
 	    !blob_exists(batch_store(u->b), u->b, &u->desc->digest))

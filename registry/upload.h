@@ -11,9 +11,16 @@ struct upload {
 	struct registry *r;
 	struct host *host;
 	const char *repository; /* path */
-	struct batch *b;	/* the store it may be in */
+	struct batch *b;	/* the store it may be in; NULL with `open` */
 	const struct descriptor *desc;
 	const char *origin; /* "domain/path" it can be had from, or NULL */
+	/*
+	 * Another place it is in: opens it, not verified. NULL: it is in the
+	 * store or comes from its origin.
+	 */
+	int (*open)(void *ctx, const struct descriptor *desc,
+		    struct stream **ret, struct error *err);
+	void *ctx;
 };
 
 /*

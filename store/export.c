@@ -2,15 +2,13 @@
 
 #include <string.h>
 
-#include "store/base/io.h"
 #include "store/base/json.h"
 #include "store/blob.h"
 #include "store/layout.h"
+#include "store/layout_index.h"
 #include "store/manifest.h"
 
-#define NOTE_REF_NAME "org.opencontainers.image.ref.name"
-#define NOTE_CREATED  "org.opencontainers.image.created"
-#define NOTE_NAME     "io.containerd.image.name"
+#define NOTE_CREATED "org.opencontainers.image.created"
 
 /* One image on its way out. */
 struct item {
@@ -115,14 +113,14 @@ static json_t *index_notes(const struct item *item, const char *name)
 	if (!notes)
 		return NULL;
 	if (name &&
-	    json_object_set_new(notes, NOTE_NAME, json_string(name)) < 0)
+	    json_object_set_new(notes, NOTE_IMAGE_NAME, json_string(name)) < 0)
 		return NULL;
 	if (created &&
 	    json_object_set_new(notes, NOTE_CREATED, json_string(created)) < 0)
 		return NULL;
 	tag = name ? tag_of(name, &len) : NULL;
-	if (tag && json_object_set_new(notes, NOTE_REF_NAME,
-				       json_stringn(tag, len)) < 0)
+	if (tag &&
+	    json_object_set_new(notes, NOTE_REF, json_stringn(tag, len)) < 0)
 		return NULL;
 	return steal_pointer(&notes);
 }
@@ -138,157 +136,29 @@ static json_t *index_entry(const struct item *item, const char *name)
 	return descriptor_to_json(&d);
 }
 
-static bool same_text(const char *a, const char *b)
-{
-	return a && b ? !strcmp(a, b) : a == b;
-}
-
-/*
- * Does the new entry take the old one's place? One of the same names does;
- * one without a name stands for its platform.
- */
-static bool replaces(const json_t *entry, const json_t *old)
-{
-	const json_t *notes = json_object_get(entry, "annotations");
-	const json_t *old_notes = json_object_get(old, "annotations");
-	const char *name = json_get_string(notes, NOTE_NAME);
-	const char *ref = json_get_string(notes, NOTE_REF_NAME);
-	const char *old_name = json_get_string(old_notes, NOTE_NAME);
-	const char *old_ref = json_get_string(old_notes, NOTE_REF_NAME);
-
-	if (old_name || old_ref)
-		return same_text(old_ref, ref) &&
-		       (!old_name || same_text(old_name, name));
-	return !name && !ref &&
-	       json_equal(json_object_get(entry, "platform"),
-			  json_object_get(old, "platform"));
-}
-
-static int add_entry(json_t *entries, json_t *entry)
-{
-	size_t i = 0;
-
-	while (entry && i < json_array_size(entries))
-		if (replaces(entry, json_array_get(entries, i)))
-			json_array_remove(entries, i);
-		else
-			i++;
-	return json_array_append_new(entries, entry);
-}
-
 static int add_entries(json_t *entries, const struct item *item)
 {
 	const char *const *name = item->source->names;
 
 	if (!*name)
-		return add_entry(entries, index_entry(item, NULL));
+		return json_array_append_new(entries, index_entry(item, NULL));
 	for (; *name; name++)
-		if (add_entry(entries, index_entry(item, *name)) < 0)
+		if (json_array_append_new(entries, index_entry(item, *name)) <
+		    0)
 			return -1;
 	return 0;
-}
-
-/* The entries of the index that a layout directory has already, or none. */
-static int existing_entries(const struct layout *l, json_t **ret,
-			    struct error *err)
-{
-	AUTO(buf_release) struct buf text = BUF_INIT;
-	AUTO(manifest_free) struct manifest *index = NULL;
-	AUTO(json_decref) json_t *doc = NULL;
-	struct error problem = ERROR_INIT;
-
-	*ret = NULL;
-	if (layout_dir_fd(l) < 0)
-		return 0;
-	if (io_read_file(layout_dir_fd(l), "index.json", MANIFEST_MAX, &text,
-			 &problem) < 0) {
-		if (problem.kind == ERROR_NOT_FOUND)
-			return 0;
-		*err = problem;
-		return -1;
-	}
-	/* Judged as any index, kept as it is. */
-	if (manifest_parse(text.data, text.len, NULL, &index, err) < 0)
-		return error_wrap(err, "the layout's index.json");
-	doc = json_parse(text.data, text.len, "index.json", err);
-	if (!doc)
-		return -1;
-	*ret = json_incref(json_object_get(doc, "manifests"));
-	return 0;
-}
-
-static int put_json(struct layout *l, const char *name, const json_t *doc,
-		    struct error *err)
-{
-	size_t len;
-	autofree char *text = json_serialize(doc, &len, err);
-
-	return text ? layout_put_file(l, name, text, len, err) : -1;
 }
 
 static int put_index(struct layout *l, const struct exporting *e,
 		     struct error *err)
 {
-	AUTO(json_decref)
-	json_t *index = json_pack("{s:i, s:s, s:[]}", "schemaVersion", 2,
-				  "mediaType", MEDIA_OCI_INDEX, "manifests");
-	AUTO(json_decref) json_t *old = NULL;
-	json_t *entries = json_object_get(index, "manifests");
+	AUTO(json_decref) json_t *entries = json_array();
 	size_t i;
 
-	if (existing_entries(l, &old, err) < 0)
-		return -1;
-	if (!entries || (old && json_array_extend(entries, old) < 0))
-		return error_nomem(err, "exporting an image");
 	for (i = 0; i < e->n; i++)
 		if (add_entries(entries, &e->items[i]) < 0)
 			return error_nomem(err, "exporting an image");
-	return put_json(l, "index.json", index, err);
-}
-
-/* Docker shows its own registry's names in short. */
-static const char *short_name(const char *name)
-{
-	static const char *const prefixes[] = { "docker.io/library/",
-						"docker.io/" };
-	size_t i;
-
-	for (i = 0; i < ARRAY_LEN(prefixes); i++)
-		if (!strncmp(name, prefixes[i], strlen(prefixes[i])))
-			return name + strlen(prefixes[i]);
-	return name;
-}
-
-static json_t *blob_file(const struct digest *digest)
-{
-	return json_sprintf("blobs/sha256/%s", digest_hex(digest));
-}
-
-/* One element of docker's manifest.json. */
-static json_t *docker_entry(const struct item *item)
-{
-	AUTO(json_decref) json_t *tags = json_array();
-	AUTO(json_decref) json_t *layers = json_array();
-	const char *const *name;
-	size_t i;
-
-	for (name = item->source->names; *name; name++)
-		if (!strchr(*name, '@') &&
-		    json_array_append_new(tags,
-					  json_string(short_name(*name))) < 0)
-			return NULL;
-	for (i = 0; i < item->manifest->n_items; i++)
-		if (json_array_append_new(
-			    layers,
-			    blob_file(&item->manifest->items[i].digest)) < 0)
-			return NULL;
-	if (!tags || !layers)
-		return NULL;
-	return json_pack("{s:o, s:o?, s:O}", "Config",
-			 blob_file(&item->manifest->config.digest), "RepoTags",
-			 json_array_size(tags) ? json_incref(tags)
-					       : json_null(),
-			 "Layers", layers);
+	return layout_put_index(l, entries, err);
 }
 
 static int put_docker_manifest(struct layout *l, const struct exporting *e,
@@ -298,9 +168,12 @@ static int put_docker_manifest(struct layout *l, const struct exporting *e,
 	size_t i;
 
 	for (i = 0; i < e->n; i++)
-		if (json_array_append_new(list, docker_entry(&e->items[i])) < 0)
+		if (json_array_append_new(
+			    list,
+			    layout_docker_entry(e->items[i].manifest,
+						e->items[i].source->names)) < 0)
 			return error_nomem(err, "exporting an image");
-	return put_json(l, "manifest.json", list, err);
+	return layout_put_docker_manifest(l, list, err);
 }
 
 /* Blobs first: in a directory the index makes them count. */

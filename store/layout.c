@@ -100,46 +100,19 @@ int layout_to_dir(const char *dir, struct layout **ret, struct error *err)
 	return 0;
 }
 
-/* The blob's bytes, which prove to be those of the digest at their end. */
-static int open_verified(struct batch *b, const struct digest *digest,
-			 int64_t size, struct stream **ret, struct error *err)
-{
-	struct stream *raw;
-	int fd = blob_open(batch_store(b), b, digest, NULL, err);
-
-	if (fd < 0)
-		return -1;
-	if (stream_from_fd(fd, true, 0, UINT64_MAX, &raw, err) < 0) {
-		close(fd);
-		return -1;
-	}
-	return stream_verify(raw, size, digest, ret, err);
-}
-
-static int copy_blob(struct batch *b, const struct digest *digest, int64_t size,
-		     int fd, struct error *err)
-{
-	AUTO(stream_free) struct stream *from = NULL;
-	AUTO(sink_free) struct sink *to = NULL;
-
-	if (open_verified(b, digest, size, &from, err) < 0 ||
-	    sink_to_fd(fd, "the image layout", &to, err) < 0)
-		return -1;
-	return stream_copy(from, to, err);
-}
-
 /* Beside its place first, so that a reader never sees half of it. */
-static int fill_blob(struct layout *l, struct batch *b, const char *path,
-		     const char *aside, const struct digest *digest,
-		     int64_t size, struct error *err)
+static int fill_blob(struct layout *l, const char *path, const char *aside,
+		     struct stream *from, struct error *err)
 {
+	AUTO(sink_free) struct sink *to = NULL;
 	autoclose int fd = openat(
 		l->dir, aside,
 		O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0666);
 
 	if (fd < 0)
 		return error_sys(err, errno, "cannot create '%s'", aside);
-	if (copy_blob(b, digest, size, fd, err) < 0)
+	if (sink_to_fd(fd, "the image layout", &to, err) < 0 ||
+	    stream_copy(from, to, err) < 0)
 		return -1;
 	if (close(steal_fd(&fd)) < 0)
 		return error_sys(err, errno, "cannot write '%s'", aside);
@@ -148,42 +121,82 @@ static int fill_blob(struct layout *l, struct batch *b, const char *path,
 	return 0;
 }
 
-static int put_blob_file(struct layout *l, struct batch *b, const char *path,
-			 const struct digest *digest, int64_t size,
-			 struct error *err)
+static int put_blob_file(struct layout *l, const char *path,
+			 struct stream *from, struct error *err)
 {
 	autofree char *aside = NULL;
-	struct stat st;
 
-	if (fstatat(l->dir, path, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
-	    S_ISREG(st.st_mode) && st.st_size == size)
-		return 0;
 	if (asprintf(&aside, "%s.part", path) < 0) {
 		aside = NULL;
 		return error_nomem(err, "writing an image layout");
 	}
-	if (fill_blob(l, b, path, aside, digest, size, err) == 0)
+	if (fill_blob(l, path, aside, from, err) == 0)
 		return 0;
 	unlinkat(l->dir, aside, 0);
 	return -1;
+}
+
+static int put_blob_member(struct layout *l, const char *path, int64_t size,
+			   struct stream *from, struct error *err)
+{
+	AUTO(sink_free) struct sink *to = NULL;
+
+	if (put_header(l, '0', path, (uint64_t)size, err) < 0 ||
+	    sink_to_fd(l->fd, "the archive", &to, err) < 0 ||
+	    stream_copy(from, to, err) < 0)
+		return -1;
+	return put_zeros(l, tar_padding((uint64_t)size), err);
+}
+
+#define BLOB_PATH_SIZE (sizeof("blobs/sha256/") + DIGEST_HEX_LEN)
+
+static void blob_path(char *path, const struct digest *digest)
+{
+	snprintf(path, BLOB_PATH_SIZE, "blobs/sha256/%s", digest_hex(digest));
+}
+
+bool layout_has_blob(const struct layout *l, const struct digest *digest,
+		     int64_t size)
+{
+	char path[BLOB_PATH_SIZE];
+	struct stat st;
+
+	blob_path(path, digest);
+	return l->dir >= 0 &&
+	       fstatat(l->dir, path, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+	       S_ISREG(st.st_mode) && st.st_size == size;
+}
+
+int layout_put_stream(struct layout *l, const struct digest *digest,
+		      int64_t size, struct stream *raw, struct error *err)
+{
+	AUTO(stream_free) struct stream *from = NULL;
+	char path[BLOB_PATH_SIZE];
+	int ret;
+
+	blob_path(path, digest);
+	if (stream_verify(raw, size, digest, &from, err) < 0)
+		return -1;
+	ret = l->dir >= 0 ? put_blob_file(l, path, from, err)
+			  : put_blob_member(l, path, size, from, err);
+	return ret < 0 ? error_wrap(err, "writing blob %s", digest->text) : 0;
 }
 
 int layout_put_blob(struct layout *l, struct batch *b,
 		    const struct digest *digest, int64_t size,
 		    struct error *err)
 {
-	char path[sizeof("blobs/sha256/") + DIGEST_HEX_LEN];
-	int ret;
+	struct stream *raw;
+	int fd;
 
-	snprintf(path, sizeof(path), "blobs/sha256/%s", digest_hex(digest));
-	if (l->dir >= 0)
-		ret = put_blob_file(l, b, path, digest, size, err);
-	else if (put_header(l, '0', path, (uint64_t)size, err) < 0 ||
-		 copy_blob(b, digest, size, l->fd, err) < 0)
-		ret = -1;
-	else
-		ret = put_zeros(l, tar_padding((uint64_t)size), err);
-	return ret < 0 ? error_wrap(err, "writing blob %s", digest->text) : 0;
+	if (layout_has_blob(l, digest, size))
+		return 0;
+	fd = blob_open(batch_store(b), b, digest, NULL, err);
+	if (fd < 0)
+		return error_wrap(err, "writing blob %s", digest->text);
+	if (stream_from_fd(fd, true, 0, UINT64_MAX, &raw, err) < 0)
+		return -1;
+	return layout_put_stream(l, digest, size, raw, err);
 }
 
 int layout_put_file(struct layout *l, const char *name, const char *data,

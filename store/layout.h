@@ -5,6 +5,8 @@
 #ifndef STORE_LAYOUT_H
 #define STORE_LAYOUT_H
 
+#include <stdbool.h>
+
 #include "store/batch.h"
 #include "store/descriptor.h"
 
@@ -31,6 +33,14 @@ DEFINE_CLEANUP(struct layout *, layout_free);
 int layout_put_blob(struct layout *l, struct batch *b,
 		    const struct digest *digest, int64_t size,
 		    struct error *err);
+
+/* The same from any stream (taken, also on failure). */
+int layout_put_stream(struct layout *l, const struct digest *digest,
+		      int64_t size, struct stream *raw, struct error *err);
+
+/* Is a blob of that name and size there already? Never in an archive. */
+bool layout_has_blob(const struct layout *l, const struct digest *digest,
+		     int64_t size);
 
 /* A file at the top; in a directory it replaces what is there. */
 int layout_put_file(struct layout *l, const char *name, const char *data,

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "builder/cli/commands.h"
+#include "builder/cli/place_source.h"
 #include "builder/cli/session.h"
 #include "store/layer.h"
 #include "store/names.h"
@@ -110,13 +111,54 @@ static int inspect(const struct session_options *options,
 	return 0;
 }
 
+/*
+ * A manifest or index byte for byte, so that its digest can be computed. A
+ * plain name means the registry here: nothing is pulled.
+ */
+static int print_raw(struct session *s, const char *text, struct error *err)
+{
+	AUTO(copy_source_free) struct copy_source *from = NULL;
+	AUTO(place_release) struct place place = { 0 };
+	AUTO(buf_release) struct buf bytes = BUF_INIT;
+
+	if (place_parse(text, &place, err) < 0)
+		return -1;
+	if (place_source(s, &place, &from, err) < 0 ||
+	    from->manifest(from, &from->root, &bytes, err) < 0 ||
+	    buf_check(&bytes, "inspecting an image", err) < 0)
+		return error_wrap(err, "inspecting %s", text);
+	fwrite(bytes.data, 1, bytes.len, stdout);
+	return 0;
+}
+
+static int inspect_raw(const struct session_options *options,
+		       const struct strv *words, struct error *err)
+{
+	AUTO(session_close) struct session *s = NULL;
+
+	if (session_open(options, &s, err) < 0)
+		return -1;
+	for (size_t i = 0; i < words->len; i++)
+		if (print_raw(s, words->items[i], err) < 0)
+			return -1;
+	return 0;
+}
+
 int cmd_inspect(int argc, char **argv, struct error *err)
 {
-	struct session_options options = { 0 };
-	static const struct command_usage usage = { "inspect IMAGE...",
-						    "inspect takes image names",
-						    1, WORDS_ANY };
-	const struct option_spec specs[] = { SESSION_STORE_OPTIONS(options) };
+	struct session_options options = { .quiet = true };
+	bool raw = false;
+	static const struct command_usage usage = {
+		"inspect [OPTIONS] IMAGE...", "inspect takes image names", 1,
+		WORDS_ANY
+	};
+	const struct option_spec specs[] = {
+		{ "raw", 0, OPTION_BOOL, &raw, NULL,
+		  "print the manifest or index as it is in a registry (or "
+		  "another place, as copy takes it)" },
+		SESSION_STORE_OPTIONS(options),
+		SESSION_REGISTRY_OPTIONS(options),
+	};
 	AUTO(strv_release) struct strv words = STRV_INIT;
 	int rc;
 
@@ -124,5 +166,6 @@ int cmd_inspect(int argc, char **argv, struct error *err)
 			     &words, err);
 	if (rc <= 0)
 		return rc;
-	return inspect(&options, &words, err);
+	return raw ? inspect_raw(&options, &words, err)
+		   : inspect(&options, &words, err);
 }

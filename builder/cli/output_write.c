@@ -4,63 +4,10 @@
 #include <unistd.h>
 
 #include "builder/cli/output.h"
+#include "builder/cli/pending_file.h"
 #include "registry/reference.h"
 #include "store/export.h"
 #include "store/manifest.h"
-
-/* A file being written beside its place; unlinked unless committed. */
-struct pending_file {
-	const char *path;
-	char *beside;
-	int fd;
-};
-
-static void pending_release(struct pending_file *f)
-{
-	if (f->fd >= 0)
-		close(f->fd);
-	if (f->beside)
-		unlink(f->beside);
-	free(f->beside);
-}
-DEFINE_RELEASE(struct pending_file, pending_release);
-
-static int pending_open(struct pending_file *f, const char *path,
-			struct error *err)
-{
-	struct stat st;
-
-	f->path = path;
-	/* A FIFO or device is written to as it is. */
-	if (stat(path, &st) == 0 && !S_ISREG(st.st_mode)) {
-		f->fd = open(path, O_WRONLY | O_CLOEXEC);
-	} else {
-		if (asprintf(&f->beside, "%s.XXXXXX", path) < 0) {
-			f->beside = NULL;
-			return error_nomem(err, "writing an archive");
-		}
-		f->fd = mkostemp(f->beside, O_CLOEXEC);
-	}
-	if (f->fd < 0)
-		return error_sys(err, errno, "cannot write \"%s\"", path);
-	return 0;
-}
-
-static int pending_commit(struct pending_file *f, struct error *err)
-{
-	mode_t mask = umask(0);
-
-	umask(mask);
-	if (f->beside && fchmod(f->fd, 0666 & ~mask) < 0)
-		return error_sys(err, errno, "cannot write \"%s\"", f->path);
-	/* A full disk may only show up here. */
-	if (close(steal_fd(&f->fd)) < 0)
-		return error_sys(err, errno, "cannot write \"%s\"", f->path);
-	if (f->beside && rename(f->beside, f->path) < 0)
-		return error_sys(err, errno, "cannot write \"%s\"", f->path);
-	free(steal_pointer(&f->beside));
-	return 0;
-}
 
 /* What one output writes, whatever it writes to. */
 struct job {
@@ -108,15 +55,15 @@ static int write_stdout(const struct job *job, struct error *err)
 
 static int write_file(const struct job *job, struct error *err)
 {
-	AUTO(pending_release) struct pending_file file = { .fd = -1 };
+	AUTO(pending_file_release) struct pending_file file = { .fd = -1 };
 	struct export_target to = { .fd = -1 };
 
-	if (pending_open(&file, job->o->dest, err) < 0)
+	if (pending_file_open(&file, job->o->dest, err) < 0)
 		return -1;
 	to.fd = file.fd;
 	if (write_to(job, &to, err) < 0)
 		return error_wrap(err, "writing \"%s\"", job->o->dest);
-	return pending_commit(&file, err);
+	return pending_file_commit(&file, err);
 }
 
 static int write_directory(const struct job *job, struct error *err)

@@ -213,11 +213,17 @@ int session_find_image(struct session *s, const char *text, struct digest *id,
 int session_open_image(struct session *s, const char *text, struct image **ret,
 		       struct error *err)
 {
+	AUTO(name_record_release) struct name_record record = { 0 };
+	autofree char *name = NULL;
 	struct digest id;
 
-	if (session_find_image(s, text, &id, NULL, err) < 0)
+	if (session_find_image(s, text, &id, &name, err) < 0 ||
+	    (name && name_get(s->store, name, &record, err) < 0))
 		return -1;
 	if (image_open(s->batch, &id, ret, err) < 0)
 		return error_wrap(err, "opening image \"%s\"", text);
+	/* Passed on unchanged, it can keep the manifest it came with. */
+	if (digest_equal(&record.image, &id))
+		(*ret)->manifest = record.manifest;
 	return 0;
 }
