@@ -42,7 +42,7 @@ static int put_node(struct placing *p, const struct file_node *n,
 		    const char *path, struct error *err)
 {
 	struct copy_bytes bytes = {
-		.root = p->sources->root,
+		.root = p->src->root,
 		.node = n,
 		.fd = -1,
 	};
@@ -159,8 +159,18 @@ static int unpack_file(struct placing *p, struct error *err)
 
 	if (p->how->archive_owners)
 		policy.chown = false;
-	return copy_unpack(p->dest, p->how->unpack, p->sources->root,
-			   p->src->top, p->target, &policy, err);
+	return copy_unpack(p->dest, p->how->unpack, p->src->root, p->src->top,
+			   p->target, &policy, err);
+}
+
+/* What comes from elsewhere stays packed unless asked for. */
+static bool may_unpack(const struct placing *p)
+{
+	const struct copy_source *src = p->src;
+
+	return p->how->unpack && src->top &&
+	       src->top->meta.type == ENTRY_FILE &&
+	       (!src->fetched || p->how->args->unpack == UNPACK_YES);
 }
 
 static int place_source(struct placing *p, struct error *err)
@@ -171,7 +181,7 @@ static int place_source(struct placing *p, struct error *err)
 		return place_with_parents(p, err);
 	if (src->top && src->top->meta.type == ENTRY_DIR)
 		return place_directory(p, err);
-	if (p->how->unpack && src->top && src->top->meta.type == ENTRY_FILE) {
+	if (may_unpack(p)) {
 		int unpacked = unpack_file(p, err);
 
 		if (unpacked)

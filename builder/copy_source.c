@@ -33,6 +33,8 @@ void copy_sources_release(struct copy_sources *s)
 static int add_source(struct copy_sources *s, struct copy_source *src,
 		      struct error *err)
 {
+	size_t at;
+
 	if (s->len == s->capacity) {
 		size_t capacity = s->capacity ? s->capacity * 2 : 4;
 		struct copy_source *items =
@@ -45,7 +47,10 @@ static int add_source(struct copy_sources *s, struct copy_source *src,
 		s->items = items;
 		s->capacity = capacity;
 	}
-	s->items[s->len++] = *src;
+	/* What was fetched comes last, and belongs further up. */
+	for (at = s->len++; at > 0 && s->items[at - 1].word > src->word; at--)
+		s->items[at] = s->items[at - 1];
+	s->items[at] = *src;
 	*src = (struct copy_source){ 0 };
 	return 0;
 }
@@ -149,11 +154,12 @@ static int find_parents(struct file_root *root, const struct copy_match *match,
 	return 0;
 }
 
-static int add_match(struct copy_sources *s, struct copy_match *match,
-		     const struct copy_args *args,
+static int add_match(struct copy_sources *s, size_t word,
+		     struct copy_match *match, const struct copy_args *args,
 		     const struct ignore *excludes, struct error *err)
 {
-	AUTO(copy_source_release) struct copy_source src = { 0 };
+	AUTO(copy_source_release)
+	struct copy_source src = { .word = word, .root = s->root };
 
 	src.name = strdup(path_base(match->path));
 	src.below = strdup(args->parents ? match->path + match->pivot_len : "");
@@ -171,16 +177,18 @@ static int add_match(struct copy_sources *s, struct copy_match *match,
 	return add_source(s, &src, err);
 }
 
-static int add_word(struct copy_sources *s, const char *word,
+static int add_word(struct copy_sources *s, size_t word,
 		    const struct copy_args *args, const struct ignore *excludes,
 		    struct error *err)
 {
 	AUTO(copy_matches_release) struct copy_matches matches = { 0 };
 
-	if (copy_glob(s->root, word, args->parents, &matches, err) < 0)
+	if (copy_glob(s->root, args->sources.items[word], args->parents,
+		      &matches, err) < 0)
 		return -1;
 	for (size_t i = 0; i < matches.len; i++)
-		if (add_match(s, &matches.items[i], args, excludes, err) < 0)
+		if (add_match(s, word, &matches.items[i], args, excludes, err) <
+		    0)
 			return -1;
 	return 0;
 }
@@ -192,6 +200,7 @@ static int add_heredoc(struct copy_sources *s, const struct inline_file *file,
 		.name = strdup(file->name),
 		.below = strdup(""),
 		.heredoc = file,
+		.word = SIZE_MAX,
 	};
 
 	if (!src.name || !src.below) {
@@ -211,8 +220,8 @@ int copy_sources_find(struct copy_sources *ret, struct file_root *root,
 	    ignore_new(&args->excludes, &excludes, err) < 0)
 		return error_wrap(err, "--exclude");
 	for (size_t i = 0; root && i < args->sources.len; i++)
-		if (add_word(&s, args->sources.items[i], args, excludes, err) <
-		    0)
+		if (source_form(args->sources.items[i]) == SOURCE_FORM_LOCAL &&
+		    add_word(&s, i, args, excludes, err) < 0)
 			return -1;
 	for (size_t i = 0; i < args->n_files; i++)
 		if (add_heredoc(&s, &args->files[i], err) < 0)
@@ -226,7 +235,7 @@ int copy_sources_whole(struct copy_sources *ret, struct file_root *root,
 		       const char *path, struct error *err)
 {
 	AUTO(copy_sources_release) struct copy_sources s = { .root = root };
-	AUTO(copy_source_release) struct copy_source src = { 0 };
+	AUTO(copy_source_release) struct copy_source src = { .root = root };
 	autofree char *clean = path_clean_rooted(path);
 	int found;
 
@@ -251,15 +260,49 @@ int copy_sources_whole(struct copy_sources *ret, struct file_root *root,
 	return 0;
 }
 
+int copy_sources_add(struct copy_sources *s, size_t word,
+		     struct file_root *root, const char *path, const char *name,
+		     const struct copy_args *args, struct error *err)
+{
+	AUTO(copy_source_release)
+	struct copy_source src = {
+		.word = word,
+		.root = root,
+		.fetched = true,
+		.name = strdup(name),
+		.below = strdup(""),
+	};
+	AUTO(ignore_free) struct ignore *excludes = NULL;
+	int found;
+
+	if (!src.name || !src.below)
+		return error_nomem(err, "the sources of a copy");
+	if (args->excludes.len &&
+	    ignore_new(&args->excludes, &excludes, err) < 0)
+		return error_wrap(err, "--exclude");
+	found = file_root_lookup(root, path, &src.top, err);
+	if (found < 0)
+		return -1;
+	if (found == 0)
+		return file_root_missing(root, path, err);
+	if (src.top->meta.type == ENTRY_DIR &&
+	    collect_contents(root, &src, excludes, err) < 0)
+		return -1;
+	if (src.top->meta.type != ENTRY_DIR && excludes &&
+	    ignore_match(excludes, src.name, NULL))
+		return 0;
+	return add_source(s, &src, err);
+}
+
 int copy_sources_digest(struct copy_sources *s, struct error *err)
 {
 	for (size_t i = 0; i < s->len; i++) {
 		struct copy_source *src = &s->items[i];
 
 		if (src->top &&
-		    file_root_digest(s->root, &src->top, 1, err) < 0)
+		    file_root_digest(src->root, &src->top, 1, err) < 0)
 			return -1;
-		if (file_root_digest(s->root, src->contents.items,
+		if (file_root_digest(src->root, src->contents.items,
 				     src->contents.len, err) < 0)
 			return -1;
 	}

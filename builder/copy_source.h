@@ -24,6 +24,10 @@ struct copy_source {
 	struct copy_parent *parents;
 	size_t n_parents;
 	const struct inline_file *heredoc; /* borrowed; contents in memory */
+	struct file_root
+		*root; /* where `top` is; borrowed, NULL for a heredoc */
+	size_t word;   /* that it came from; heredocs after all words */
+	bool fetched;  /* from elsewhere, by ADD */
 };
 
 struct copy_sources {
@@ -34,9 +38,9 @@ struct copy_sources {
 };
 
 /*
- * Resolve the sources of `args` in `root` (borrowed, may be NULL when there
- * are only heredocs). Digests are not known yet. A plain name that is missing
- * is ERROR_NOT_FOUND; a pattern may match nothing.
+ * Resolve the local sources of `args` in `root` (borrowed, may be NULL when
+ * there are none). Digests are not known yet. A plain name that is missing is
+ * ERROR_NOT_FOUND; a pattern may match nothing.
  */
 int copy_sources_find(struct copy_sources *ret, struct file_root *root,
 		      const struct copy_args *args, struct error *err);
@@ -49,6 +53,14 @@ DEFINE_RELEASE(struct copy_sources, copy_sources_release);
  */
 int copy_sources_whole(struct copy_sources *ret, struct file_root *root,
 		       const char *path, struct error *err);
+
+/*
+ * Put what was fetched for a word of `args` in its place among the sources:
+ * `path` of `root` (borrowed), a file under the name `name`, or a directory.
+ */
+int copy_sources_add(struct copy_sources *s, size_t word,
+		     struct file_root *root, const char *path, const char *name,
+		     const struct copy_args *args, struct error *err);
 
 /* Read what is needed to know the digests of all files. */
 int copy_sources_digest(struct copy_sources *s, struct error *err);

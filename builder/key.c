@@ -3,6 +3,8 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "registry/url.h"
+#include "store/base/buf.h"
 #include "store/base/json.h"
 #include "store/layer.h"
 
@@ -143,11 +145,55 @@ static void put_run(struct key *k, const struct step *step)
 		put_script(k, i, &run->scripts[i]);
 }
 
+/*
+ * A file from elsewhere is its name and, among the inputs, its contents: other
+ * mirrors and signatures in its URL make no difference.
+ */
+static void append_file_name(struct buf *name, const char *url)
+{
+	const char *host = strstr(url, "://") + 3;
+	size_t len = strcspn(host, "?#"), start;
+
+	while (len && host[len - 1] == '/')
+		len--;
+	for (start = len; start && host[start - 1] != '/';)
+		start--;
+	buf_append_str(name, "http:");
+	if (start)
+		buf_append(name, host + start, len - start);
+}
+
+/* No password reaches the parts, which are kept with the result. */
+static void put_sources(struct key *k, const struct copy_args *copy)
+{
+	AUTO(strv_release) struct strv names = STRV_INIT;
+
+	for (size_t i = 0; i < copy->sources.len; i++) {
+		const char *source = copy->sources.items[i];
+		struct buf name = BUF_INIT;
+
+		switch (source_form(source)) {
+		case SOURCE_FORM_HTTP:
+			append_file_name(&name, source);
+			break;
+		case SOURCE_FORM_GIT:
+			url_redact(&name, source);
+			break;
+		case SOURCE_FORM_LOCAL:
+			buf_append_str(&name, source);
+			break;
+		}
+		strv_take(&names, buf_steal(&name));
+	}
+	k->failed |= names.failed;
+	put_list(k, "sources", &names);
+}
+
 static void put_copy(struct key *k, const struct step *step)
 {
 	const struct copy_args *copy = &step->u.copy;
 
-	put_list(k, "sources", &copy->sources);
+	put_sources(k, copy);
 	put_text(k, "dest", copy->dest);
 	put_text(k, "chown", copy->chown);
 	put_text(k, "chmod", copy->chmod);

@@ -2,8 +2,10 @@
 #include <string.h>
 
 #include "builder/config.h"
+#include "builder/git_url.h"
 #include "builder/plan_internal.h"
 #include "parser/chmod.h"
+#include "registry/url.h"
 
 #define WHAT "planning a COPY"
 
@@ -52,10 +54,14 @@ static int check_source(const char *source, bool add, struct error *err)
 		[SOURCE_FORM_GIT] = "source can't be a git ref for COPY",
 	};
 	enum source_form form = source_form(source);
+	AUTO(git_url_release) struct git_url url = { 0 };
 
-	if (add || form == SOURCE_FORM_LOCAL)
+	if (form == SOURCE_FORM_LOCAL)
 		return 0;
-	return error_set(err, ERROR_DOCKERFILE, "%s", names[form]);
+	if (!add)
+		return error_set(err, ERROR_DOCKERFILE, "%s", names[form]);
+	/* Better told before anything is run. */
+	return form == SOURCE_FORM_GIT ? git_url_parse(source, &url, err) : 0;
 }
 
 static int expand_body(const struct stage_state *st, const struct heredoc *doc,
@@ -159,16 +165,27 @@ static int expand_flag(const struct planner *pl, const struct stage_state *st,
 
 static int check_checksum(const struct copy_args *copy, struct error *err)
 {
+	autofree char *ignored = NULL;
+	struct digest digest;
+
 	if (!copy->checksum)
 		return 0;
 	if (copy->sources.len != 1 || copy->n_files)
 		return error_set(err, ERROR_DOCKERFILE,
 				 "checksum can't be specified for multiple "
 				 "sources");
-	if (source_form(copy->sources.items[0]) == SOURCE_FORM_LOCAL)
+	switch (source_form(copy->sources.items[0])) {
+	case SOURCE_FORM_GIT:
+		return git_checksum_parse(copy->checksum, &ignored, err);
+	case SOURCE_FORM_HTTP:
+		if (digest_parse(copy->checksum, &digest, err) == 0)
+			return 0;
+		err->kind = ERROR_DOCKERFILE;
+		return error_wrap(err, "--checksum=%s", copy->checksum);
+	default:
 		return error_set(err, ERROR_DOCKERFILE,
 				 "checksum requires HTTP(S) or Git sources");
-	return 0;
+	}
 }
 
 static int read_unpack(const struct instruction *in, struct copy_args *copy,
@@ -255,8 +272,11 @@ static void describe(struct buf *text, const struct instruction *in,
 		buf_printf(text, " --chown=%s", copy->chown);
 	if (copy->chmod)
 		buf_printf(text, " --chmod=%s", copy->chmod);
-	for (i = 0; i < copy->sources.len; i++)
-		buf_printf(text, " %s", copy->sources.items[i]);
+	for (i = 0; i < copy->sources.len; i++) {
+		buf_append_char(text, ' ');
+		/* Whoever has the image reads this. */
+		url_redact(text, copy->sources.items[i]);
+	}
 	for (i = 0; i < copy->n_files; i++)
 		buf_printf(text, " <<%s", copy->files[i].name);
 	buf_printf(text, " %s # buildkit", dest);

@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "registry/url.h"
+
 #define WHAT "labelling steps"
 
 /* Length of the name at `s`, 0 when there is none. */
@@ -96,7 +98,7 @@ char *label_text(const struct planner *pl, const struct stage_state *st,
 		append_summary(&out, in);
 	} else {
 		expanded = scope_expand(pl, st, in->text, &ignored);
-		buf_append_str(&out, expanded ? expanded : in->text);
+		url_redact(&out, expanded ? expanded : in->text);
 	}
 	for (i = start; i < out.len && isalpha((unsigned char)out.data[i]); i++)
 		out.data[i] = (char)toupper((unsigned char)out.data[i]);

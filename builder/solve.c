@@ -217,17 +217,15 @@ static int init_nodes(struct solver *s, struct error *err)
 		const struct step *step = plan->steps[i];
 		struct node *n = &s->nodes[i];
 
-		if (step_job_init(&n->job, plan, step, s->options, err) < 0)
-			return -1;
 		s->n_nodes++;
+		if (step_job_init(&n->job, plan, step, s->options, err) < 0)
+			return error_at_lines(err, step->first_line,
+					      step->last_line);
 		n->step = step;
 		if (step->parent)
 			n->parent = &s->nodes[step->parent->id];
 		else
 			n->parent = solve_source_node(s, &step->base);
-		if (step->kind == STEP_ADD && step_add_check(step, err) < 0)
-			return error_at_lines(err, step->first_line,
-					      step->last_line);
 	}
 	return 0;
 }

@@ -62,6 +62,8 @@ int step_job_init(struct step_job *job, const struct plan *plan,
 			.from = &step->u.copy.from,
 			.in_key = true,
 		};
+	if (step->kind == STEP_ADD)
+		return add_sources_init(&job->added, &step->u.copy, err);
 	return 0;
 }
 
@@ -75,6 +77,7 @@ void step_job_clear(struct step_job *job)
 		file_root_free(r->root);
 		r->root = NULL;
 	}
+	add_sources_release(&job->added);
 	view_free(job->view);
 	job->view = NULL;
 	for (size_t i = 0; i < job->n_layers; i++)
@@ -136,7 +139,10 @@ int step_read_content(struct step_job *job, struct step_read *r,
 	if (find(job, r, err) < 0)
 		return error_wrap(err, "failed to calculate checksum of ref %s",
 				  kinds[r->from->kind]);
-	return copy_sources_content(&r->found, ret, err);
+	if (copy_sources_content(&r->found, ret, err) < 0)
+		return -1;
+	return job->step->kind == STEP_ADD ? step_add_content(job, ret, err)
+					   : 0;
 }
 
 struct timespec step_time(const struct step_job *job)

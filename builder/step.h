@@ -2,6 +2,7 @@
 #ifndef BUILDER_STEP_H
 #define BUILDER_STEP_H
 
+#include "builder/add_source.h"
 #include "builder/copy_source.h"
 #include "builder/solve.h"
 #include "store/view.h"
@@ -26,6 +27,7 @@ struct step_job {
 
 	struct step_read *reads;
 	size_t n_reads;
+	struct add_sources added; /* ADD: what comes from elsewhere */
 
 	struct layer **layers; /* the root below, bottom first; references */
 	size_t n_layers;
@@ -59,7 +61,11 @@ int step_run(struct step_job *job, struct layer **ret, struct error *err);
 int step_copy(struct step_job *job, struct layer **ret, struct error *err);
 int step_workdir(struct step_job *job, struct layer **ret, struct error *err);
 
-/* ADD is COPY with archives unpacked; refuses what cannot be read yet. */
-int step_add_check(const struct step *step, struct error *err);
+/* ADD: find out what those are, and make `*content` cover them. */
+int step_add_content(struct step_job *job, struct digest *content,
+		     struct error *err);
+
+/* ADD: have the contents of sources from elsewhere among what is read. */
+int step_add_fetch(struct step_job *job, struct error *err);
 
 #endif

@@ -63,5 +63,7 @@ int step_copy(struct step_job *job, struct layer **ret, struct error *err)
 		if (!view)
 			return -1;
 	}
+	if (job->step->kind == STEP_ADD && step_add_fetch(job, err) < 0)
+		return -1;
 	return write_copy(job, view, &spool, ret, err);
 }
