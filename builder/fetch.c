@@ -263,14 +263,14 @@ int fetch_repository(const struct fetch_env *env, const char *label,
 char *fetch_file_name(const char *url, struct error *err)
 {
 	const char *host = strstr(url, "://");
-	const char *path = host ? strchr(host + 3, '/') : NULL;
-	size_t len = path ? strcspn(path, "?#") : 0;
+	const char *path = host ? host + 3 + strcspn(host + 3, "/?#") : "";
+	size_t len = strcspn(path, "?#");
 	AUTO(buf_release) struct buf plain = BUF_INIT;
 	const char *name;
 	char *copy;
 
 	buf_append_str(&plain, "");
-	if (path && url_unescape(path, len, &plain, err) < 0)
+	if (url_unescape(path, len, &plain, err) < 0)
 		return NULL;
 	while (plain.len && plain.data[plain.len - 1] == '/')
 		buf_truncate(&plain, plain.len - 1);

@@ -163,6 +163,7 @@ static int run_plan(struct lab *lab, const struct plan *plan,
 	struct solve_context contexts = { .name = "" };
 	struct solve_options options = {
 		.batch = lab->batch,
+		.registry = lab->registry,
 		.contexts = &contexts,
 		.n_contexts = 1,
 		.parallel = 4,

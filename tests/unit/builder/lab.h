@@ -27,6 +27,7 @@ struct lab {
 	struct batch *batch;
 	struct image *base;
 	struct strv no_cache_stages;
+	struct registry *registry; /* what ADD downloads with; borrowed */
 	char *output; /* plain progress of the last build */
 };
 

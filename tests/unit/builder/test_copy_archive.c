@@ -215,12 +215,6 @@ static void a_damaged_archive_is_an_error(void **state)
 	lab_expect_error(lab, "FROM base\nADD t /n/\n", "unpacking 't'");
 }
 
-static void urls_are_refused_by_name(void **state)
-{
-	lab_expect_error(*state, "FROM base\nADD https://example.com/x /n\n",
-			 "https://example.com/x");
-}
-
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, lab_teardown)
@@ -231,7 +225,6 @@ int main(void)
 		TEST(what_is_in_the_way_goes),
 		TEST(nothing_is_written_outside_the_root),
 		TEST(a_damaged_archive_is_an_error),
-		TEST(urls_are_refused_by_name),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

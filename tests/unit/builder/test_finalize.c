@@ -227,7 +227,7 @@ static void the_same_results_give_the_same_image(void **state)
 
 static void a_folder_as_base_gives_a_layer_without_an_instruction(void **state)
 {
-	static const struct named_context context = { "rootfs", NULL };
+	static const struct named_context context = { .name = "rootfs" };
 	struct assembly a;
 	char *history;
 

@@ -265,9 +265,9 @@ static void steps_stand_on_the_last_one_that_made_a_layer(void **state)
 static void a_folder_takes_the_place_of_an_image_or_a_stage(void **state)
 {
 	static const struct named_context contexts[] = {
-		{ "src", NULL },
-		{ "alpine:latest", NULL },
-		{ "build", NULL },
+		{ .name = "src" },
+		{ .name = "alpine:latest" },
+		{ .name = "build" },
 	};
 	struct fixture f;
 
@@ -291,9 +291,66 @@ static void a_folder_takes_the_place_of_an_image_or_a_stage(void **state)
 	fixture_release(&f);
 }
 
+static bool has_prefix(const char *text, const char *prefix)
+{
+	return !strncmp(text, prefix, strlen(prefix));
+}
+
+static void the_resolver_is_asked_for_what_a_context_names(void **state)
+{
+	static const struct named_context contexts[] = {
+		{ .name = "alpine", .ref = "docker-image://other:1" },
+		{ .name = "build", .ref = "oci-layout://dir" },
+	};
+	struct fixture f;
+
+	(void)state;
+	fixture_init(&f);
+	f.options.contexts = contexts;
+	f.options.n_contexts = ARRAY_LEN(contexts);
+	for (size_t i = 0; i < ARRAY_LEN(contexts); i++)
+		f.images[i] = (struct known_image){ contexts[i].ref, "{}" };
+	fixture_must_plan(&f, "FROM nothere AS build\nRUN x\n"
+			      "FROM build AS more\nFROM alpine:latest\n"
+			      "COPY --from=build a /\nCOPY --from=more b /\n");
+	assert_int_equal(f.asked.len, 2);
+	assert_int_equal(f.plan->n_images, 2);
+	assert_true(has_prefix(f.asked.items[0], "docker-image://other:1 "));
+	assert_true(has_prefix(f.asked.items[1], "oci-layout://dir "));
+	assert_int_equal(f.plan->n_steps, 2);
+	assert_int_equal(fixture_step(&f, 0)->u.copy.from.kind, SOURCE_STAGE);
+	assert_int_equal(f.plan->target->base.kind, SOURCE_IMAGE);
+	assert_false(plan_reads_context(f.plan, "build"));
+	assert_false(plan_reads_context(f.plan, ""));
+	fixture_release(&f);
+}
+
+static void only_contexts_that_are_read_are_said_to_be(void **state)
+{
+	static const struct named_context contexts[] = {
+		{ .name = "copied" },
+		{ .name = "mounted" },
+		{ .name = "pruned" },
+	};
+	struct fixture f;
+
+	(void)state;
+	fixture_init(&f);
+	f.options.contexts = contexts;
+	f.options.n_contexts = ARRAY_LEN(contexts);
+	fixture_must_plan(&f, "FROM base AS other\nCOPY --from=pruned a /\n"
+			      "FROM base\nCOPY --from=copied a /\n"
+			      "RUN --mount=from=mounted,target=/m x\n");
+	assert_true(plan_reads_context(f.plan, "copied"));
+	assert_true(plan_reads_context(f.plan, "mounted"));
+	assert_false(plan_reads_context(f.plan, "pruned"));
+	assert_false(plan_reads_context(f.plan, ""));
+	fixture_release(&f);
+}
+
 static void an_image_given_as_context_is_not_asked_for(void **state)
 {
-	struct named_context context = { "alpine", NULL };
+	struct named_context context = { .name = "alpine" };
 	struct fixture f, other;
 
 	(void)state;
@@ -479,6 +536,9 @@ int main(void)
 		cmocka_unit_test(steps_stand_on_the_last_one_that_made_a_layer),
 		cmocka_unit_test(
 			a_folder_takes_the_place_of_an_image_or_a_stage),
+		cmocka_unit_test(
+			the_resolver_is_asked_for_what_a_context_names),
+		cmocka_unit_test(only_contexts_that_are_read_are_said_to_be),
 		cmocka_unit_test(an_image_given_as_context_is_not_asked_for),
 		cmocka_unit_test(stages_may_be_built_without_the_cache),
 		cmocka_unit_test(steps_are_counted_in_their_labels),

@@ -280,12 +280,12 @@ static void copy_flags_arrive(void **state)
 	free(excludes);
 
 	plan_on_base(&f, "ADD --keep-git-dir --unpack=false --link=false "
-			 "--checksum=sha256:0 https://h/x.git /\n");
+			 "--checksum=01234567 https://h/x.git /\n");
 	copy = &last_step(&f)->u.copy;
 	assert_true(copy->keep_git_dir);
 	assert_false(copy->link);
 	assert_int_equal(copy->unpack, UNPACK_NO);
-	assert_string_equal(copy->checksum, "sha256:0");
+	assert_string_equal(copy->checksum, "01234567");
 	fixture_release(&f);
 }
 
@@ -364,6 +364,12 @@ static void bad_steps_are_refused(void **state)
 		  "checksum can't be specified for multiple sources" },
 		{ "ADD --checksum=sha256:0 a /",
 		  "checksum requires HTTP(S) or Git sources" },
+		{ "ADD --checksum=sha256:0 https://h/a /",
+		  "--checksum=sha256:0: 'sha256:0' is not a sha256 digest" },
+		{ "ADD --checksum=sha256:0 https://h/a.git /",
+		  "invalid checksum \"sha256:0\": a commit is named by 7 to 64 "
+		  "hexadecimal digits" },
+		{ "ADD https://h/a.git?what=1 /", "unexpected query \"what\"" },
 		{ "ENV m=64a\nCOPY --chmod=$m a /",
 		  "invalid chmod parameter: '64a'. it should be octal string "
 		  "and between 0 and 07777" },
