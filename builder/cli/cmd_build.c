@@ -56,14 +56,15 @@ static int parse_words(struct build_command *c, int argc, char **argv,
 		       struct error *err)
 {
 	static const struct command_usage usage = {
-		"build [OPTIONS] PATH",
-		"build takes one PATH, the build context; \".\" is this "
-		"directory",
+		"build [OPTIONS] PATH|URL|-",
+		"build takes one PATH or URL, the build context; \".\" is "
+		"this directory",
 		1, 1
 	};
 	const struct option_spec specs[] = {
 		{ "file", 'f', OPTION_STRING, &c->input.dockerfile, "FILE",
-		  "Dockerfile (default: Dockerfile in PATH; -: stdin)" },
+		  "Dockerfile, or its URL (default: Dockerfile in PATH; -: "
+		  "stdin)" },
 		{ "tag", 't', OPTION_LIST, &c->tags, "NAME",
 		  "name the image; repeatable" },
 		{ "target", 0, OPTION_STRING, &c->target, "STAGE",
@@ -71,7 +72,9 @@ static int parse_words(struct build_command *c, int argc, char **argv,
 		{ "build-arg", 0, OPTION_LIST, &c->build_args, "NAME=VALUE",
 		  "value of an ARG; a bare NAME takes the environment's" },
 		{ "build-context", 0, OPTION_LIST, &c->build_contexts,
-		  "NAME=DIR", "further context for FROM and --from" },
+		  "NAME=WHERE",
+		  "further context for FROM and --from: a directory, archive, "
+		  "URL, docker-image:// or oci-layout://" },
 		{ "label", 0, OPTION_LIST, &c->labels, "NAME=VALUE",
 		  "add a label" },
 		{ "output", 'o', OPTION_LIST, &c->outputs, "SPEC",
