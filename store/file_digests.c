@@ -80,21 +80,38 @@ static bool load_entry(struct file_digests *f, const struct buf *body,
 	return true;
 }
 
-static bool load(struct file_digests *f, const struct buf *file)
+static bool is_whole(const struct buf *file)
 {
 	struct digest found;
-	size_t pos = HEADER_LEN;
 
 	if (file->len < HEADER_LEN || memcmp(file->data, MAGIC, MAGIC_LEN) != 0)
 		return false;
-	digest_bytes(file->data + pos, file->len - pos, &found);
-	if (memcmp(file->data + MAGIC_LEN, digest_hex(&found),
-		   DIGEST_HEX_LEN) != 0)
+	digest_bytes(file->data + HEADER_LEN, file->len - HEADER_LEN, &found);
+	return memcmp(file->data + MAGIC_LEN, digest_hex(&found),
+		      DIGEST_HEX_LEN) == 0;
+}
+
+static bool load(struct file_digests *f, const struct buf *file)
+{
+	size_t pos = HEADER_LEN;
+
+	if (!is_whole(file))
 		return false;
 	while (pos < file->len)
 		if (!load_entry(f, file, &pos))
 			return false;
 	return true;
+}
+
+int file_digests_verify(struct store *s, const char *path, struct error *err)
+{
+	AUTO(buf_release) struct buf file = BUF_INIT;
+
+	if (io_read_file(store_fd(s), path, FILE_MAX, &file, err) < 0)
+		return -1;
+	if (is_whole(&file))
+		return 0;
+	return error_set(err, ERROR_INTEGRITY, "its digest is another one");
 }
 
 static int open_digests(struct file_digests *f, struct store *s,

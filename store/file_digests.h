@@ -32,6 +32,9 @@ int file_digests_put(struct file_digests *f, const char *path,
 		     const struct stat *st, const struct digest *digest,
 		     struct error *err);
 
+/* Is the file `path` of the store whole? ERROR_INTEGRITY when it is not. */
+int file_digests_verify(struct store *s, const char *path, struct error *err);
+
 /* Write them back with the batch if anything changed. */
 int file_digests_save(struct file_digests *f, struct batch *b,
 		      struct error *err);
