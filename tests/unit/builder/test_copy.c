@@ -305,6 +305,14 @@ static void hard_links_of_one_source_stay_links(void **state)
 		0);
 	lab_expect(lab, "FROM base\nCOPY dir /n\n",
 		   "n/ n/sub/ n/sub/again=x n/sub/y=y n/x==n/sub/again");
+	lab_expect(lab,
+		   "FROM base AS one\nCOPY dir /n\nFROM scratch\n"
+		   "COPY --from=one /n /m\n",
+		   "m/ m/sub/ m/sub/again=x m/sub/y=y m/x==m/sub/again");
+	lab_expect(lab,
+		   "FROM base AS one\nCOPY dir /n\nFROM scratch\n"
+		   "COPY --from=one /n/x /m\n",
+		   "m=x");
 	lab_expect(lab, "FROM base\nCOPY dir/x dir/sub/again /n/\n",
 		   "n/ n/again=x n/x=x");
 }
