@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 
 #include "builder/sandbox/caps.h"
+#include "builder/sandbox/cgroup.h"
 #include "builder/sandbox/mount.h"
 #include "builder/sandbox/network.h"
 #include "builder/sandbox/sandbox.h"
@@ -124,6 +125,15 @@ static void probe_network(struct probe_finding *f)
 	set(f, works, "%s", works ? "works" : why);
 }
 
+static void probe_limits(struct probe_finding *f)
+{
+	char text[600];
+
+	f->what = "limits (control groups)";
+	f->works = cgroup_available(text, sizeof(text));
+	set(f, f->works, "%s", text);
+}
+
 size_t probe_all(const char *dir, enum userns_kind kind, const char *why,
 		 struct probe_finding ret[PROBE_MAX])
 {
@@ -133,5 +143,6 @@ size_t probe_all(const char *dir, enum userns_kind kind, const char *why,
 	probe_ids(&ret[n++], kind, why);
 	probe_mounts(&ret[n++]);
 	probe_network(&ret[n++]);
+	probe_limits(&ret[n++]);
 	return n;
 }

@@ -62,16 +62,16 @@ struct sandbox_user {
 	size_t n_groups;
 };
 
-/* Reserved: any limit is refused today. */
+/* Of all processes of the container together, by a control group. */
 struct sandbox_limits {
 	int64_t memory_bytes;	   /* 0: none; likewise below */
-	int64_t memory_swap_bytes; /* total; -1: unlimited */
+	int64_t memory_swap_bytes; /* total; 0: twice memory; -1: unlimited */
 	int64_t cpu_quota_us;
 	int64_t cpu_period_us;
 	int64_t cpu_shares;
-	int64_t pids;
-	const char *cpuset_cpus; /* NULL: none */
-	const char *cgroup_parent;
+	int64_t pids;		   /* -1: unlimited */
+	const char *cpuset_cpus;   /* NULL: none */
+	const char *cgroup_parent; /* "/..", exists; NULL: by our own group */
 };
 
 struct sandbox_rlimit {
@@ -123,10 +123,11 @@ struct sandbox {
 };
 
 struct sandbox_result {
-	int exit_code; /* of the process, or 128 + signal */
-	int signal;    /* that ended it, or 0 */
-	bool out_of_memory;
-	uint64_t peak_memory_bytes; /* 0: unknown */
+	int exit_code;	    /* of the process, or 128 + signal */
+	int signal;	    /* that ended it, or 0 */
+	bool out_of_memory; /* a process was killed at the memory limit */
+	/* Of all together with a memory limit, else of the largest process. */
+	uint64_t peak_memory_bytes;
 	uint64_t cpu_time_us;
 };
 

@@ -11,6 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "builder/sandbox/cgroup.h"
 #include "builder/sandbox/container.h"
 #include "builder/sandbox/mount.h"
 #include "builder/sandbox/network.h"
@@ -192,12 +193,6 @@ static int await_reply(int fd, struct cancel *cancel,
 	return 0;
 }
 
-static bool has_limits(const struct sandbox_limits *l)
-{
-	return l->memory_bytes || l->memory_swap_bytes || l->cpu_quota_us ||
-	       l->cpu_period_us || l->cpu_shares || l->pids || l->cpuset_cpus;
-}
-
 /* What is asked for and cannot be had is an error, never left out. */
 static int check(const struct sandbox *sb, struct error *err)
 {
@@ -205,10 +200,6 @@ static int check(const struct sandbox *sb, struct error *err)
 
 	if (!sb->args || !sb->args[0])
 		return error_set(err, ERROR_DOCKERFILE, "no command to run");
-	if (has_limits(&sb->limits))
-		return error_set(err, ERROR_REFUSED,
-				 "limits of memory, processors and processes "
-				 "are not built in yet");
 	if (sb->network == SANDBOX_NETWORK_PRIVATE &&
 	    !sandbox_network_private_available(&why))
 		return error_set(err, ERROR_REFUSED, "no private network: %s",
@@ -248,6 +239,7 @@ int spawner_run(struct spawner *s, const struct sandbox *sb, int output_fd,
 	cargo.fds[SPAWNER_FD_OUTPUT] = output_fd;
 	request.clone_flags = container_clone_flags(sb);
 	request.n_sources = cargo.n_owned;
+	request.has_limits = cgroup_is_needed(&sb->limits);
 	if (send_request(s, &request, &cargo, err) < 0)
 		return -1;
 	/* Else the end of the spawner would not be seen. */

@@ -22,11 +22,13 @@
 #include <unistd.h>
 
 #include "builder/sandbox/caps.h"
+#include "builder/sandbox/cgroup.h"
 #include "builder/sandbox/container.h"
 #include "builder/sandbox/mount.h"
 #include "builder/sandbox/seccomp.h"
 #include "builder/sandbox/spawner_wire.h"
 #include "builder/sandbox/userns.h"
+#include "builder/sandbox/wire.h"
 #include "store/base/confined.h"
 #include "store/base/io.h"
 
@@ -37,6 +39,7 @@ struct running {
 	int reply;  /* its end of file is a wish to kill */
 	int status; /* read end for its struct container_report */
 	bool is_killed;
+	struct cgroup *cgroup; /* or NULL */
 };
 
 struct loop {
@@ -205,9 +208,29 @@ static void close_others(int *keep, size_t n)
 	close_range(next, ~0U, 0);
 }
 
+static _Noreturn void fail_early(int status, const struct container_report *r)
+{
+	if (write(status, r, sizeof(*r)) < 0)
+		_exit(126);
+	_exit(125);
+}
+
+/* Its namespace shows the group as the root, so it comes after joining. */
+static int enter_cgroup(const struct cgroup *cgroup, struct error *err)
+{
+	if (!cgroup)
+		return 0;
+	if (cgroup_join(cgroup, err) < 0)
+		return -1;
+	if (unshare(CLONE_NEWCGROUP) < 0)
+		return error_sys(err, errno,
+				 "cannot make a control group namespace");
+	return 0;
+}
+
 /* In the container's first process. */
 static _Noreturn void be_container(struct loop *loop, struct arrived *a,
-				   int status)
+				   const struct cgroup *cgroup, int status)
 {
 	size_t len = a->request.description_len;
 	const struct container_fds fds = {
@@ -220,6 +243,8 @@ static _Noreturn void be_container(struct loop *loop, struct arrived *a,
 	int keep[ARRAY_LEN(a->fds)];
 	void *description;
 
+	if (enter_cgroup(cgroup, &r.err) < 0)
+		fail_early(status, &r);
 	/* All but the reply's socket, whose end is a message. */
 	memcpy(keep, a->fds, a->n * sizeof(*keep));
 	keep[SPAWNER_FD_REPLY] = status;
@@ -231,9 +256,7 @@ static _Noreturn void be_container(struct loop *loop, struct arrived *a,
 		container_main(&loop->engine, description, len, &fds);
 	}
 	error_sys(&r.err, errno, "cannot read a container's description");
-	if (write(status, &r, sizeof(r)) < 0)
-		_exit(126);
-	_exit(125);
+	fail_early(status, &r);
 }
 
 /* fork() into new namespaces; `*pidfd` is -1 where kernels have none. */
@@ -282,8 +305,34 @@ static int cannot_clone(int sys, struct error *err)
 	return -1;
 }
 
+/* NULL in `*ret` when it wants no limits. */
+static int make_cgroup(const struct arrived *a, struct cgroup **ret,
+		       struct error *err)
+{
+	AUTO(wire_release) struct wire_sandbox w = { 0 };
+	size_t len = a->request.description_len;
+	void *data;
+	int rc;
+
+	if (!a->request.has_limits)
+		return 0;
+	data = mmap(NULL, len, PROT_READ, MAP_PRIVATE,
+		    a->fds[SPAWNER_FD_DESCRIPTION], 0);
+	if (data == MAP_FAILED)
+		return error_sys(err, errno, "cannot read limits");
+	rc = wire_decode(data, len, &w, err);
+	if (rc == 0 && w.sb.limits.cgroup_parent)
+		cgroup_sweep(w.sb.limits.cgroup_parent);
+	if (rc == 0)
+		rc = cgroup_make(&w.sb.limits, ret, err);
+	munmap(data, len);
+	return rc;
+}
+
 static int start(struct loop *loop, struct arrived *a, struct error *err)
 {
+	AUTO(cgroup_free) struct cgroup *cgroup = NULL;
+	uint64_t flags = a->request.clone_flags;
 	struct running *r;
 	autoclose int reads = -1;
 	autoclose int writes = -1;
@@ -296,23 +345,26 @@ static int start(struct loop *loop, struct arrived *a, struct error *err)
 		return error_set(err, ERROR_SYSTEM,
 				 "descriptors of a container were lost (too "
 				 "many open files?)");
-	if (make_room(loop, err) < 0)
+	if (make_room(loop, err) < 0 || make_cgroup(a, &cgroup, err) < 0)
 		return -1;
+	if (cgroup)
+		flags &= ~(uint64_t)CLONE_NEWCGROUP;
 	if (pipe2(pair, O_CLOEXEC) < 0)
 		return error_sys(err, errno, "cannot make a pipe");
 	reads = pair[0];
 	writes = pair[1];
-	pid = clone_into(a->request.clone_flags, &pidfd);
+	pid = clone_into(flags, &pidfd);
 	if (pid < 0)
 		return cannot_clone(errno, err);
 	if (pid == 0)
-		be_container(loop, a, writes);
+		be_container(loop, a, cgroup, writes);
 	r = &loop->running[loop->n++];
 	*r = (struct running){
 		.pid = pid,
 		.pidfd = pidfd,
 		.reply = steal_fd(&a->fds[SPAWNER_FD_REPLY]),
 		.status = steal_fd(&reads),
+		.cgroup = steal_pointer(&cgroup),
 	};
 	return 0;
 }
@@ -349,21 +401,31 @@ static void finish(struct running *r)
 	struct container_report report = { 0 };
 	struct spawner_reply reply = { 0 };
 	struct rusage usage = { 0 };
+	bool is_silent;
 	int status = 0;
 
 	while (wait4(r->pid, &status, __WALL, &usage) < 0 && errno == EINTR)
 		;
-	if (read(r->status, &report, sizeof(report)) !=
-	    (ssize_t)sizeof(report)) {
+	is_silent = read(r->status, &report, sizeof(report)) !=
+		    (ssize_t)sizeof(report);
+	if (is_silent) {
 		report.has_failed = true;
 		error_set(&report.err, ERROR_SYSTEM,
 			  "the container's first process ended without a word "
 			  "(signal %d); was memory short?",
 			  WIFSIGNALED(status) ? WTERMSIG(status) : 0);
 	}
+	fill_result(&reply.result, is_silent ? status : report.wait_status,
+		    &usage);
+	if (r->cgroup)
+		cgroup_usage(r->cgroup, &reply.result);
+	/* Init may be the one that was killed; the step's end is the same. */
+	if (is_silent && reply.result.out_of_memory)
+		report.has_failed = false;
 	reply.has_failed = report.has_failed;
 	reply.err = report.err;
-	fill_result(&reply.result, report.wait_status, &usage);
+	/* Before the reply: after it nothing is to be left. */
+	cgroup_free(r->cgroup);
 	send(r->reply, &reply, sizeof(reply), MSG_NOSIGNAL | MSG_DONTWAIT);
 	close(r->reply);
 	close(r->status);
@@ -429,6 +491,7 @@ int spawner_loop(int socket)
 		return 1;
 	find_engine(&loop.engine, &loop.engine_error);
 	settle(&loop);
+	cgroup_sweep(NULL);
 	for (;;) {
 		AUTO(arrived_close) struct arrived a = { 0 };
 

@@ -19,6 +19,7 @@ struct spawner_request {
 	uint64_t clone_flags;
 	size_t description_len;
 	size_t n_sources;
+	bool has_limits; /* see the description for them */
 };
 
 /* The kernel passes 253 descriptors in one message. */

@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#define CASES_MAX 100
+#define CASES_MAX 150
 
 static size_t add(struct CMUnitTest *tests, size_t n,
 		  const struct sandbox_case *cases, struct place *p)
@@ -39,6 +39,7 @@ int sandbox_cases_run(const char *group, enum identity identity)
 	n = add(tests, n, sandbox_process_cases, p);
 	n = add(tests, n, sandbox_rights_cases, p);
 	n = add(tests, n, sandbox_files_cases, p);
+	n = add(tests, n, sandbox_limits_cases, p);
 	failed = _cmocka_run_group_tests(group, tests, n, NULL, NULL);
 	place_free(p);
 	return failed;

@@ -29,6 +29,7 @@ struct sandbox_case {
 extern const struct sandbox_case sandbox_process_cases[];
 extern const struct sandbox_case sandbox_rights_cases[];
 extern const struct sandbox_case sandbox_files_cases[];
+extern const struct sandbox_case sandbox_limits_cases[];
 
 /* Run them all as `identity`; returns the exit status for main(). */
 int sandbox_cases_run(const char *group, enum identity identity);
