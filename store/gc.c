@@ -13,9 +13,9 @@
 #include "store/base/io.h"
 #include "store/base/lock.h"
 #include "store/base/timefmt.h"
+#include "store/gc_budget.h"
 #include "store/gc_mark.h"
-
-#define DEPTH_MAX 64
+#include "store/usage.h"
 
 struct gc {
 	struct store *store;
@@ -80,34 +80,6 @@ static int make_trash(struct gc *g, struct error *err)
 	return -1;
 }
 
-/* Disk space of a file or tree; a share of it for one of several names. */
-static uint64_t disk_bytes(int dirfd, const char *name, unsigned depth)
-{
-	autodir DIR *dir = NULL;
-	struct dirent *e;
-	struct stat st;
-	uint64_t sum;
-	int fd;
-
-	if (fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
-		return 0;
-	sum = (uint64_t)st.st_blocks * 512;
-	if (!S_ISDIR(st.st_mode))
-		return sum / (st.st_nlink ? st.st_nlink : 1);
-	/* Deeper than anything honest, it is not worth the descriptors. */
-	if (depth > DEPTH_MAX)
-		return sum;
-	fd = openat(dirfd, name,
-		    O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	dir = fd < 0 ? NULL : fdopendir(fd);
-	if (!dir && fd >= 0)
-		close(fd);
-	while (dir && (e = readdir(dir)))
-		if (strcmp(e->d_name, ".") && strcmp(e->d_name, ".."))
-			sum += disk_bytes(fd, e->d_name, depth + 1);
-	return sum;
-}
-
 /* Move `name` of the directory `dirfd` to the folder. */
 static int discard(struct gc *g, int dirfd, const char *name, struct error *err)
 {
@@ -119,7 +91,7 @@ static int discard(struct gc *g, int dirfd, const char *name, struct error *err)
 		g->n_trash++;
 		return 0;
 	}
-	g->report.freed_bytes += disk_bytes(dirfd, name, 0);
+	g->report.freed_bytes += usage_of(dirfd, name);
 	return io_remove_tree(dirfd, name, err);
 }
 
@@ -149,6 +121,20 @@ static int for_each(struct gc *g, const char *path,
 	return 0;
 }
 
+/* The same for a single entry. */
+static int for_one(struct gc *g, const char *path, const char *name,
+		   int (*visit)(struct gc *g, int dirfd, const char *name,
+				struct error *err),
+		   struct error *err)
+{
+	autoclose int fd = openat(store_fd(g->store), path,
+				  O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd < 0)
+		return error_sys(err, errno, "cannot open '%s'", path);
+	return visit(g, fd, name, err);
+}
+
 /* Did nobody use this for as long as the options say? */
 static bool is_unused(const struct gc *g, int dirfd, const char *name)
 {
@@ -159,16 +145,20 @@ static bool is_unused(const struct gc *g, int dirfd, const char *name)
 	return st.st_mtim.tv_sec <= time_now().tv_sec - g->options->unused_for;
 }
 
-/* Remembered steps and file digests: small files. */
-static int drop_step(struct gc *g, int dirfd, const char *name,
-		     struct error *err)
+static int forget_step(struct gc *g, int dirfd, const char *name,
+		       struct error *err)
 {
-	if (!is_unused(g, dirfd, name))
-		return 0;
 	if (unlinkat(dirfd, name, 0) < 0 && errno != ENOENT)
 		return error_sys(err, errno, "cannot remove '%s'", name);
 	g->report.n_steps++;
 	return 0;
+}
+
+/* Remembered steps and file digests: small files. */
+static int drop_step(struct gc *g, int dirfd, const char *name,
+		     struct error *err)
+{
+	return is_unused(g, dirfd, name) ? forget_step(g, dirfd, name, err) : 0;
 }
 
 static int drop_digests(struct gc *g, int dirfd, const char *name,
@@ -258,15 +248,46 @@ static int sweep(struct gc *g, struct error *err)
 	return o->drop_mounts ? for_each(g, "mounts", sweep_mount, err) : 0;
 }
 
+static bool every_step(void *ctx, const char *file)
+{
+	(void)ctx;
+	(void)file;
+	return true;
+}
+
+/* Forget what was used longest ago until the rest fits, and collect again. */
+static int shrink(struct gc *g, struct error *err)
+{
+	AUTO(gc_budget_release) struct gc_budget budget = { 0 };
+
+	if (gc_budget_plan(g->store, g->options->max_bytes, &budget, err) < 0)
+		return -1;
+	for (size_t i = 0; i < budget.n_victims; i++) {
+		const struct gc_victim *v = &budget.items[i];
+
+		if (v->is_mount) {
+			if (for_one(g, "mounts", v->name, sweep_mount, err) < 0)
+				return -1;
+		} else if (for_one(g, "cache", v->name, forget_step, err) < 0) {
+			return -1;
+		}
+	}
+	gc_marks_free(steal_pointer(&g->marks));
+	if (gc_mark(g->store, every_step, NULL, &g->marks, err) < 0)
+		return -1;
+	return sweep(g, err);
+}
+
 static int collect(struct gc *g, struct error *err)
 {
 	if (g->options->drop_steps &&
 	    (for_each(g, "cache", drop_step, err) < 0 ||
 	     for_each(g, "files", drop_digests, err) < 0))
 		return -1;
-	if (gc_mark(g->store, &g->marks, err) < 0)
+	if (gc_mark(g->store, every_step, NULL, &g->marks, err) < 0 ||
+	    sweep(g, err) < 0)
 		return -1;
-	return sweep(g, err);
+	return g->options->max_bytes ? shrink(g, err) : 0;
 }
 
 static int empty_trash(struct gc *g, const struct cancel *cancel,
@@ -281,7 +302,7 @@ static int empty_trash(struct gc *g, const struct cancel *cancel,
 		if (cancel_check(cancel, err) < 0)
 			return -1;
 		snprintf(name, sizeof(name), "%u", i);
-		bytes = disk_bytes(g->trash, name, 0);
+		bytes = usage_of(g->trash, name);
 		if (io_remove_tree(g->trash, name, err) < 0)
 			return -1;
 		g->report.freed_bytes += bytes;

@@ -19,6 +19,12 @@ struct gc_options {
 	 * means all.
 	 */
 	int64_t unused_for;
+	/*
+	 * If not 0: forget steps and cache mounts, those used longest ago
+	 * first, until the store takes no more than that; what names lead to
+	 * stays in any case.
+	 */
+	uint64_t max_bytes;
 	bool wait; /* for running builds to end, else ERROR_REFUSED */
 };
 

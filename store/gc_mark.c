@@ -265,7 +265,9 @@ static int mark_step(struct gc_marks *m, int dirfd, const char *file,
 	return mark_layer(m, &diff_id, err);
 }
 
-static int mark_steps(struct gc_marks *m, struct error *err)
+static int mark_steps(struct gc_marks *m,
+		      bool (*wanted)(void *ctx, const char *file), void *ctx,
+		      struct error *err)
 {
 	autodir DIR *dir = NULL;
 	struct dirent *e;
@@ -280,12 +282,14 @@ static int mark_steps(struct gc_marks *m, struct error *err)
 		return error_nomem(err, "collecting garbage");
 	}
 	while ((e = readdir(dir)))
-		if (e->d_name[0] != '.' && mark_step(m, fd, e->d_name, err) < 0)
+		if (e->d_name[0] != '.' && wanted(ctx, e->d_name) &&
+		    mark_step(m, fd, e->d_name, err) < 0)
 			return -1;
 	return 0;
 }
 
-int gc_mark(struct store *s, struct gc_marks **ret, struct error *err)
+int gc_mark(struct store *s, bool (*wanted)(void *ctx, const char *file),
+	    void *ctx, struct gc_marks **ret, struct error *err)
 {
 	AUTO(gc_marks_free) struct gc_marks *m = calloc(1, sizeof(*m));
 	size_t i;
@@ -298,7 +302,8 @@ int gc_mark(struct store *s, struct gc_marks **ret, struct error *err)
 		if (!m->sets[i])
 			return error_nomem(err, "collecting garbage");
 	}
-	if (mark_names(m, err) < 0 || mark_steps(m, err) < 0)
+	if (mark_names(m, err) < 0 ||
+	    (wanted && mark_steps(m, wanted, ctx, err) < 0))
 		return -1;
 	*ret = steal_pointer(&m);
 	return 0;

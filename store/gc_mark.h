@@ -13,8 +13,12 @@ enum gc_kind { GC_LAYER, GC_SNAPSHOT, GC_BLOB };
 
 struct gc_marks;
 
-/* Mark all that names and remembered steps lead to. */
-int gc_mark(struct store *s, struct gc_marks **ret, struct error *err);
+/*
+ * Mark all that names lead to, and those remembered steps for which
+ * `wanted(ctx, file)` is true; NULL means none.
+ */
+int gc_mark(struct store *s, bool (*wanted)(void *ctx, const char *file),
+	    void *ctx, struct gc_marks **ret, struct error *err);
 void gc_marks_free(struct gc_marks *m);
 DEFINE_CLEANUP(struct gc_marks *, gc_marks_free);
 

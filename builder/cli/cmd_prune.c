@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "builder/cli/commands.h"
+#include "builder/cli/limits.h"
 #include "builder/cli/session.h"
 #include "builder/cli/table.h"
 #include "store/gc.h"
@@ -47,6 +48,20 @@ static int parse_filters(const struct strv *filters, struct gc_options *ret,
 	return 0;
 }
 
+static int parse_limit(const char *text, uint64_t *ret, struct error *err)
+{
+	int64_t bytes = 0;
+
+	if (limit_parse_bytes("max-used-space", text, &bytes, err) < 0)
+		return -1;
+	if (text && bytes <= 0)
+		return error_set(err, ERROR_USAGE,
+				 "--max-used-space takes a size such as 500m "
+				 "or 20g; --all forgets everything");
+	*ret = (uint64_t)bytes;
+	return 0;
+}
+
 static int prune(const struct session_options *session,
 		 const struct gc_options *options, struct error *err)
 {
@@ -56,8 +71,6 @@ static int prune(const struct session_options *session,
 
 	if (session_open(session, &s, err) < 0)
 		return -1;
-	/* The collector wants a moment without batches: ours, too. */
-	batch_free(steal_pointer(&s->batch));
 	if (gc_run(s->store, options, s->cancel, &report, err) < 0)
 		return -1;
 	table_size(&freed, (int64_t)report.freed_bytes);
@@ -73,6 +86,7 @@ int cmd_prune(int argc, char **argv, struct error *err)
 	struct gc_options options = { .wait = true };
 	AUTO(strv_release) struct strv filters = STRV_INIT;
 	AUTO(strv_release) struct strv words = STRV_INIT;
+	const char *limit = NULL;
 	bool all = false;
 	static const struct command_usage usage = { "prune [OPTIONS]",
 						    "prune takes no arguments",
@@ -82,6 +96,10 @@ int cmd_prune(int argc, char **argv, struct error *err)
 		  "forget the build cache and cache mounts, too" },
 		{ "filter", 0, OPTION_LIST, &filters, "until=AGE",
 		  "only what nobody used for that long" },
+		{ "max-used-space", 0, OPTION_STRING, &limit, "SIZE",
+		  "forget what was used longest ago until the rest fits" },
+		{ "keep-storage", 0, OPTION_STRING, &limit, "SIZE",
+		  "the same" },
 		{ "force", 'f', OPTION_IGNORED_BOOL, NULL, NULL, NULL },
 		SESSION_STORE_OPTIONS(session),
 	};
@@ -91,8 +109,10 @@ int cmd_prune(int argc, char **argv, struct error *err)
 			     &words, err);
 	if (rc <= 0)
 		return rc;
-	if (parse_filters(&filters, &options, err) < 0)
+	if (parse_filters(&filters, &options, err) < 0 ||
+	    parse_limit(limit, &options.max_bytes, err) < 0)
 		return -1;
+	session.reads = true; /* and waits for those who add */
 	options.drop_steps = options.drop_mounts = all;
 	return prune(&session, &options, err);
 }

@@ -25,6 +25,7 @@ static const struct command commands[] = {
 	{ "push", cmd_push, "send an image to a registry" },
 	{ "rmi", cmd_rmi, "remove names of local images" },
 	{ "save", cmd_save, "write images to an archive" },
+	{ "system", cmd_system, "show what takes space: system df" },
 	{ "tag", cmd_tag, "give an image another name" },
 	{ "version", cmd_version, "print the version" },
 };

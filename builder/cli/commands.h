@@ -42,6 +42,7 @@ int cmd_pull(int argc, char **argv, struct error *err);
 int cmd_push(int argc, char **argv, struct error *err);
 int cmd_rmi(int argc, char **argv, struct error *err);
 int cmd_save(int argc, char **argv, struct error *err);
+int cmd_system(int argc, char **argv, struct error *err);
 int cmd_tag(int argc, char **argv, struct error *err);
 int cmd_version(int argc, char **argv, struct error *err);
 

@@ -49,8 +49,8 @@ static int parse_number(const char *option, const char *text, int64_t *ret,
 }
 
 /* "512m": binary units, as docker's. */
-static int parse_bytes(const char *option, const char *text, int64_t *ret,
-		       struct error *err)
+int limit_parse_bytes(const char *option, const char *text, int64_t *ret,
+		      struct error *err)
 {
 	static const char units[] = "bkmgt";
 	long long value;
@@ -160,10 +160,10 @@ int limit_options_apply(struct limit_options *o, struct solve_options *so,
 	struct sandbox_limits *l = &so->limits;
 	int64_t shm = 0;
 
-	if (parse_bytes("memory", o->memory, &l->memory_bytes, err) < 0 ||
-	    parse_bytes("memory-swap", o->memory_swap, &l->memory_swap_bytes,
-			err) < 0 ||
-	    parse_bytes("shm-size", o->shm_size, &shm, err) < 0 ||
+	if (limit_parse_bytes("memory", o->memory, &l->memory_bytes, err) < 0 ||
+	    limit_parse_bytes("memory-swap", o->memory_swap,
+			      &l->memory_swap_bytes, err) < 0 ||
+	    limit_parse_bytes("shm-size", o->shm_size, &shm, err) < 0 ||
 	    parse_number("cpu-shares", o->cpu_shares, &l->cpu_shares, err) <
 		    0 ||
 	    parse_number("cpu-period", o->cpu_period, &l->cpu_period_us, err) <

@@ -42,6 +42,10 @@ struct limit_options {
 			"resource limit of a RUN's processes"                  \
 	}
 
+/* "512m", "2GB" (binary units) of `option`; NULL leaves `*ret` as it is. */
+int limit_parse_bytes(const char *option, const char *text, int64_t *ret,
+		      struct error *err);
+
 void limit_options_release(struct limit_options *o);
 
 /*

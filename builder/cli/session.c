@@ -130,7 +130,7 @@ static int open_parts(struct session *s, const struct session_options *options,
 			      why ? why : "only one user id is available");
 	if (store_open(options->root, &s->store, err) < 0)
 		return -1;
-	if (batch_new(s->store, &s->batch, err) < 0)
+	if (!options->reads && batch_new(s->store, &s->batch, err) < 0)
 		return -1;
 	return open_registry(s, options, err);
 }

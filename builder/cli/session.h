@@ -23,6 +23,7 @@ struct session_options {
 	const char *credentials;
 	bool insecure;
 	bool quiet;
+	bool reads;  /* set by the command: no batch, which wants room */
 	bool builds; /* set by the command: a spawner is wanted */
 };
 

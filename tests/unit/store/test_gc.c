@@ -13,6 +13,7 @@
 #include "store/gc.h"
 #include "store/names.h"
 #include "store/step_cache.h"
+#include "store/usage.h"
 #include "tests/unit/store/sample.h"
 
 /* The sample image, published; named unless `name` is NULL. */
@@ -145,6 +146,89 @@ static void remembered_steps_keep_their_layers_until_dropped(void **state)
 	assert_int_equal(objects(p), 0);
 }
 
+/* Remember a layer of about 100 kB, used at `when`. */
+static void remember(struct place *p, const char *name, time_t when)
+{
+	static char contents[100000];
+	const struct sample_file file = { name, contents };
+	const struct timespec times[2] = { { when, 0 }, { when, 0 } };
+	struct step_record record = { 0 };
+	struct error err = ERROR_INIT;
+	struct digest key;
+	char path[128];
+
+	memset(contents, name[0], sizeof(contents) - 1);
+	record.layer = sample_layer(p, &file, 1);
+	digest_bytes(name, strlen(name), &key);
+	expect_ok(step_cache_put(p->batch, &key, &record, &err), &err);
+	layer_unref(record.layer);
+	place_restart(p);
+	snprintf(path, sizeof(path), "cache/%s", digest_hex(&key));
+	assert_int_equal(utimensat(p->scratch->fd, path, times, 0), 0);
+}
+
+static bool is_remembered(struct place *p, const char *name)
+{
+	AUTO(step_record_release) struct step_record record = { 0 };
+	struct error err = ERROR_INIT;
+	struct digest key;
+
+	digest_bytes(name, strlen(name), &key);
+	return step_cache_get(p->batch, &key, &record, &err) == 1;
+}
+
+static void a_limit_forgets_what_was_used_longest_ago(void **state)
+{
+	struct place *p = *state;
+	struct gc_options options = { .max_bytes = 300000 };
+
+	remember(p, "b", 2000);
+	remember(p, "c", 3000);
+	remember(p, "a", 1000);
+	remember(p, "d", 4000);
+	collect(p, &options);
+	assert_false(is_remembered(p, "a"));
+	assert_false(is_remembered(p, "b"));
+	assert_true(is_remembered(p, "c"));
+	assert_true(is_remembered(p, "d"));
+	assert_int_equal(count_entries(p->scratch->fd, "layers/sha256"), 2);
+	options.max_bytes = 1;
+	collect(p, &options);
+	assert_int_equal(objects(p), 0);
+}
+
+static void a_limit_does_not_touch_named_images(void **state)
+{
+	struct place *p = *state;
+	const struct gc_options options = { .max_bytes = 1 };
+	unsigned before;
+
+	keep_image(p, "a");
+	before = objects(p);
+	remember(p, "b", 2000);
+	collect(p, &options);
+	assert_int_equal(objects(p), before);
+}
+
+static void usage_is_told_by_kind(void **state)
+{
+	struct place *p = *state;
+	struct usage u = { 0 };
+	struct error err = ERROR_INIT;
+
+	keep_image(p, "a");
+	remember(p, "b", 2000);
+	expect_ok(store_usage(p->store, &u, &err), &err);
+	assert_int_equal(u.n_names, 1);
+	assert_int_equal(u.packed.n, 3);
+	assert_int_equal(u.trees.n, 1);
+	assert_int_equal(u.steps.n, 1);
+	assert_true(u.packed.free_bytes >= 100000);
+	assert_true(u.packed.free_bytes < u.packed.bytes);
+	assert_int_equal(u.trees.free_bytes, 0);
+	assert_true(usage_total(&u) > u.packed.bytes);
+}
+
 static void a_build_under_way_is_not_disturbed(void **state)
 {
 	struct place *p = *state;
@@ -207,6 +291,9 @@ int main(void)
 		TEST(what_nothing_leads_to_goes),
 		TEST(layers_shared_with_a_named_image_stay),
 		TEST(remembered_steps_keep_their_layers_until_dropped),
+		TEST(a_limit_forgets_what_was_used_longest_ago),
+		TEST(a_limit_does_not_touch_named_images),
+		TEST(usage_is_told_by_kind),
 		TEST(a_build_under_way_is_not_disturbed),
 		TEST(cache_mounts_in_use_stay),
 		TEST(damaged_records_are_no_obstacle),
