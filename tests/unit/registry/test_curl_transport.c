@@ -441,8 +441,13 @@ static void a_body_of_another_length_is_our_fault(void **state)
 		assert_int_equal(ask_on(t, &s, "PUT", &body, &got, &failure),
 				 -1);
 		assert_int_equal(failure, HTTP_OWN_FAULT);
-		/* The server never had a whole body. */
-		assert_null(strstr(s.heard.data ? s.heard.data : "", "short"));
+		/*
+		 * Bytes beyond what was announced are never sent; of a body
+		 * that ends early the start may have gone out before.
+		 */
+		if ((size_t)announced[i] < source.len)
+			assert_null(strstr(s.heard.data ? s.heard.data : "",
+					   "short"));
 		t->free(t);
 		server_end(&s);
 	}
