@@ -47,6 +47,21 @@ static int bind_node(struct container *c, const char *name, struct error *err)
 			  &target, err);
 }
 
+/*
+ * A mount of its own, on which devices work when /dev has lost them. Not the
+ * host's node, whose mode root in here could change.
+ */
+static int bind_on_itself(struct container *c, const char *name,
+			  struct error *err)
+{
+	const struct mount_target target = { .root = c->dev, .path = name };
+
+	if (c->sb->insecure)
+		return 0;
+	return mount_bind(c->engine->legacy_mounts, c->dev, name, 0, false,
+			  &target, err);
+}
+
 static int make_node(struct container *c, size_t i, struct error *err)
 {
 	dev_t number = makedev(nodes[i].major, nodes[i].minor);
@@ -55,7 +70,7 @@ static int make_node(struct container *c, size_t i, struct error *err)
 	if (!c->engine->is_initial_userns)
 		return bind_node(c, nodes[i].name, err);
 	if (mknodat(c->dev, nodes[i].name, S_IFCHR | 0666, number) == 0)
-		return 0;
+		return bind_on_itself(c, nodes[i].name, err);
 	if (errno != EPERM)
 		return error_sys(err, errno, "cannot make /dev/%s",
 				 nodes[i].name);
@@ -153,5 +168,11 @@ int container_mount_dev(struct container *c, struct error *err)
 	if (c->dev < 0 || make_nodes(c, err) < 0 || mount_pts(c, err) < 0 ||
 	    mount_shm(c, err) < 0)
 		return -1;
-	return mount_mqueue(c, err);
+	if (mount_mqueue(c, err) < 0)
+		return -1;
+	/* Nodes that a program makes with CAP_MKNOD open nothing. */
+	if (c->sb->insecure)
+		return 0;
+	return mount_add_attrs(c->engine->legacy_mounts, c->dev,
+			       MOUNT_ATTR_NODEV, err);
 }

@@ -50,10 +50,14 @@ int container_mount_files(struct container *c, struct error *err)
 			  c->sb->resolv_conf, err);
 }
 
-static uint64_t attrs_of(const struct sandbox_mount *m)
+static uint64_t attrs_of(const struct container *c,
+			 const struct sandbox_mount *m)
 {
+	bool has_devices = m->is_device || c->sb->insecure;
+
 	return (m->read_only ? MOUNT_ATTR_RDONLY : 0) |
-	       (m->no_exec ? MOUNT_ATTR_NOEXEC : 0);
+	       (m->no_exec ? MOUNT_ATTR_NOEXEC : 0) |
+	       (has_devices ? 0 : MOUNT_ATTR_NODEV);
 }
 
 static int mount_tmpfs(struct container *c, const struct sandbox_mount *m,
@@ -69,7 +73,7 @@ static int mount_tmpfs(struct container *c, const struct sandbox_mount *m,
 	if (m->size_bytes)
 		options[n++] = (struct fs_option){ "size", size, false };
 	fd = mount_fs(c->engine->legacy_mounts, "tmpfs", options, n,
-		      attrs_of(m) | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV,
+		      attrs_of(c, m) | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV,
 		      target, err);
 	if (fd < 0)
 		return -1;
@@ -146,8 +150,8 @@ static int discard_file(struct container *c, const struct sandbox_mount *m,
 	if (fchmod(out, st.st_mode & 07777) < 0)
 		return error_sys(err, errno, "cannot set the mode of '%s'",
 				 m->target);
-	return mount_bind(c->engine->legacy_mounts, out, "", attrs_of(m), false,
-			  target, err);
+	return mount_bind(c->engine->legacy_mounts, out, "", attrs_of(c, m),
+			  false, target, err);
 }
 
 static int discard_dir(struct container *c, const struct sandbox_mount *m,
@@ -180,7 +184,8 @@ static int discard_dir(struct container *c, const struct sandbox_mount *m,
 	if (fchmod(upper, st.st_mode & 07777) < 0)
 		return error_sys(err, errno, "cannot set the mode of '%s'",
 				 m->target);
-	return container_stack(c, lower, upper, work, attrs_of(m), target, err);
+	return container_stack(c, lower, upper, work, attrs_of(c, m), target,
+			       err);
 }
 
 static int mount_discarding(struct container *c, const struct sandbox_mount *m,
@@ -227,7 +232,7 @@ static int mount_copy(struct container *c, const struct sandbox_mount *m,
 	if (fchmod(fd, m->mode) < 0)
 		return error_sys(err, errno, "cannot set its mode");
 	return mount_bind(c->engine->legacy_mounts, fd, "",
-			  attrs_of(m) | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV,
+			  attrs_of(c, m) | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV,
 			  false, target, err);
 }
 
@@ -252,7 +257,7 @@ static int mount_one(struct container *c, size_t i, struct error *err)
 		return mount_copy(c, m, i, &target, err);
 	if (m->discard && !m->read_only)
 		return mount_discarding(c, m, i, &target, err);
-	return mount_source(c, m, attrs_of(m), &target, err);
+	return mount_source(c, m, attrs_of(c, m), &target, err);
 }
 
 int container_mount_user(struct container *c, struct error *err)

@@ -221,7 +221,9 @@ int container_mount_root(struct container *c, struct error *err)
 	    mount_own_files(c, &place, err) < 0 ||
 	    add_stub_layer(c, &l, err) < 0)
 		return -1;
-	c->root = mount_layers(c, &l, 0, &place, err);
+	/* With CAP_MKNOD a program could make any device of the host's. */
+	c->root = mount_layers(c, &l, c->sb->insecure ? 0 : MOUNT_ATTR_NODEV,
+			       &place, err);
 	if (c->root >= 0)
 		return 0;
 	if (err->sys == EINVAL)

@@ -283,3 +283,16 @@ int mount_bind(bool legacy, int dirfd, const char *path, uint64_t attrs,
 		return -1;
 	return mount_attach(copy, attrs, recursive, target, err);
 }
+
+int mount_add_attrs(bool legacy, int fd, uint64_t attrs, struct error *err)
+{
+	struct mount_attr set = { .attr_set = attrs };
+	int r = legacy ? mount(NULL, fd_path(fd).text, NULL,
+			       MS_REMOUNT | MS_BIND | legacy_flags(attrs) |
+				       flags_of_mount(fd),
+			       NULL)
+		       : mount_setattr(fd, "", AT_EMPTY_PATH, &set,
+				       sizeof(set));
+
+	return r < 0 ? error_sys(err, errno, "cannot set mount flags") : 0;
+}

@@ -59,4 +59,7 @@ int mount_bind(bool legacy, int dirfd, const char *path, uint64_t attrs,
 	       bool recursive, const struct mount_target *target,
 	       struct error *err);
 
+/* Add `attrs` to the mount whose root `fd` is. */
+int mount_add_attrs(bool legacy, int fd, uint64_t attrs, struct error *err);
+
 #endif

@@ -49,6 +49,7 @@ struct sandbox_mount {
 	bool read_only;
 	bool discard; /* bind: writable, writes are thrown away */
 	bool no_exec;
+	bool is_device;	     /* bind: a device that may be used */
 	uint64_t size_bytes; /* tmpfs: 0 for the kernel's default */
 	mode_t mode;	     /* tmpfs: 0 for 01777; file */
 	uint32_t uid;	     /* file */

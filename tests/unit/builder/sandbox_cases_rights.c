@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -285,6 +286,31 @@ static void what_cannot_be_had_is_refused(void **state)
 	assert_int_equal(covered.err.kind, ERROR_REFUSED);
 }
 
+static void a_device_node_opens_nothing(void **state)
+{
+	struct place *p = place_of(state);
+	AUTO(run_release) struct run r;
+	char cache[160];
+	autoclose int source = -1;
+	struct sandbox_mount mount = { .kind = SANDBOX_MOUNT_BIND,
+				       .target = "/cache",
+				       .source_is_dir = true };
+
+	run_init(&r, p,
+		 "for dir in / /dev /dev/shm /tmp /cache; do "
+		 "mknod $dir/zero-too c 1 5 || exit 1; "
+		 "if head -c 1 $dir/zero-too; then exit 2; fi; done; "
+		 "head -c 1 /dev/zero >/dev/null");
+	snprintf(cache, sizeof(cache), "%s/cache", r.scratch);
+	assert_int_equal(mkdir(cache, 0755), 0);
+	source = open(cache, O_PATH | O_CLOEXEC);
+	mount.source_fd = source;
+	r.sb.mounts = &mount;
+	r.sb.n_mounts = 1;
+	run_it(&r, p);
+	assert_ran(&r);
+}
+
 static void owners_are_kept(void **state)
 {
 	struct place *p = place_of(state);
@@ -318,6 +344,7 @@ const struct sandbox_case sandbox_rights_cases[] = {
 	SANDBOX_CASE(a_private_network_has_only_loopback, FOR_ALL),
 	SANDBOX_CASE(the_builder_does_not_run_inside, FOR_ALL),
 	SANDBOX_CASE(what_cannot_be_had_is_refused, FOR_ALL),
+	SANDBOX_CASE(a_device_node_opens_nothing, FOR_ROOT),
 	SANDBOX_CASE(owners_are_kept, FOR_SEVERAL_IDS),
 	SANDBOX_CASE_END,
 };
