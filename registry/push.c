@@ -256,3 +256,23 @@ int registry_push(struct registry *r, struct batch *b,
 		return -1;
 	return push_tree(&p, desc, version, 0, err);
 }
+
+int registry_push_layer(struct registry *r, struct batch *b, struct layer *l,
+			const struct descriptor *blob,
+			const struct reference *ref, struct error *err)
+{
+	struct upload u = {
+		.r = r,
+		.repository = ref->path,
+		.b = b,
+		.desc = blob,
+		.origin = origin_of(l, blob),
+	};
+
+	/* What may not be sent at all is sorted out with the manifest. */
+	if (is_foreign(blob))
+		return 0;
+	if (client_host(r, ref->domain, &u.host, err) < 0)
+		return -1;
+	return upload_blob(&u, err);
+}

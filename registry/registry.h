@@ -87,4 +87,12 @@ int registry_push(struct registry *r, struct batch *b,
 		  const struct descriptor *desc, const struct reference *ref,
 		  struct error *err);
 
+/*
+ * Send one layer ahead of the manifest that will refer to it as `blob`; a later
+ * registry_push() by this client knows that it is there. Many threads may.
+ */
+int registry_push_layer(struct registry *r, struct batch *b, struct layer *l,
+			const struct descriptor *blob,
+			const struct reference *ref, struct error *err);
+
 #endif

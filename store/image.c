@@ -138,6 +138,7 @@ struct making {
 	struct image *img;
 	const struct layer_format *format;
 	bool fetch;
+	const struct image_watch *watch; /* or NULL */
 	struct descriptor *layers;
 	struct digest *diff_ids;
 };
@@ -187,7 +188,11 @@ static int make_layer(void *ctx, size_t i, struct error *err)
 		json_decref(made->annotations);
 		made->annotations = NULL;
 	}
-	return rename_type(made, format.docker, err);
+	if (rename_type(made, format.docker, err) < 0)
+		return -1;
+	return m->watch ? m->watch->layer(m->watch->ctx, m->img->layers[i],
+					  made, err)
+			: 0;
 }
 
 /* Do the layers made differ from those the saved config names? */
@@ -345,12 +350,15 @@ static int make_manifest(struct batch *b, struct making *m,
 	return assemble(b, m, annotations, ret, err);
 }
 
-int image_manifest(struct batch *b, struct image *img,
-		   const struct layer_format *format, bool fetch,
-		   const json_t *annotations, struct descriptor *ret,
-		   struct error *err)
+int image_manifest_watched(struct batch *b, struct image *img,
+			   const struct layer_format *format, bool fetch,
+			   const json_t *annotations,
+			   const struct image_watch *watch,
+			   struct descriptor *ret, struct error *err)
 {
-	struct making m = { .img = img, .format = format, .fetch = fetch };
+	struct making m = {
+		.img = img, .format = format, .fetch = fetch, .watch = watch
+	};
 	size_t i;
 	int status;
 
@@ -365,4 +373,13 @@ int image_manifest(struct batch *b, struct image *img,
 	free(m.layers);
 	free(m.diff_ids);
 	return status < 0 ? error_wrap(err, "making a manifest") : 0;
+}
+
+int image_manifest(struct batch *b, struct image *img,
+		   const struct layer_format *format, bool fetch,
+		   const json_t *annotations, struct descriptor *ret,
+		   struct error *err)
+{
+	return image_manifest_watched(b, img, format, fetch, annotations, NULL,
+				      ret, err);
 }

@@ -53,4 +53,19 @@ int image_manifest(struct batch *b, struct image *img,
 		   const json_t *annotations, struct descriptor *ret,
 		   struct error *err);
 
+/* Told of each layer of a manifest as soon as its blob is there. */
+struct image_watch {
+	/* From many threads; a failure ends it all. */
+	int (*layer)(void *ctx, struct layer *l, const struct descriptor *blob,
+		     struct error *err);
+	void *ctx;
+};
+
+/* The same, so that some layers can be sent while others are being made. */
+int image_manifest_watched(struct batch *b, struct image *img,
+			   const struct layer_format *format, bool fetch,
+			   const json_t *annotations,
+			   const struct image_watch *watch,
+			   struct descriptor *ret, struct error *err);
+
 #endif

@@ -75,15 +75,47 @@ static int write_directory(const struct job *job, struct error *err)
 	return 0;
 }
 
-static int push_name(struct session *s, const struct descriptor *manifest,
-		     const char *name, struct error *err)
-{
-	AUTO(reference_release) struct reference ref = { 0 };
+/* Where an image is being pushed to. */
+struct push_targets {
+	struct session *s;
+	struct reference *refs;
+	size_t n;
+};
 
-	if (reference_parse(name, &ref, err) < 0)
-		return -1;
-	if (registry_push(s->registry, s->batch, manifest, &ref, err) < 0)
-		return error_wrap(err, "pushing %s", name);
+static void push_targets_release(struct push_targets *t)
+{
+	size_t i;
+
+	for (i = 0; t->refs && i < t->n; i++)
+		reference_release(&t->refs[i]);
+	free(t->refs);
+}
+DEFINE_RELEASE(struct push_targets, push_targets_release);
+
+static int parse_targets(struct push_targets *t, const struct strv *names,
+			 struct error *err)
+{
+	t->refs = calloc(names->len + 1, sizeof(*t->refs));
+	if (!t->refs)
+		return error_nomem(err, "pushing an image");
+	for (; t->n < names->len; t->n++)
+		if (reference_parse(names->items[t->n], &t->refs[t->n], err) <
+		    0)
+			return -1;
+	return 0;
+}
+
+/* A layer that is ready is sent while others are still being compressed. */
+static int push_layer(void *ctx, struct layer *l, const struct descriptor *blob,
+		      struct error *err)
+{
+	const struct push_targets *t = ctx;
+	size_t i;
+
+	for (i = 0; i < t->n; i++)
+		if (registry_push_layer(t->s->registry, t->s->batch, l, blob,
+					&t->refs[i], err) < 0)
+			return -1;
 	return 0;
 }
 
@@ -93,18 +125,23 @@ int output_push(struct session *s, struct image *image,
 		struct error *err)
 {
 	AUTO(descriptor_release) struct descriptor desc = { 0 };
+	AUTO(push_targets_release) struct push_targets to = { .s = s };
+	const struct image_watch watch = { push_layer, &to };
 	size_t i;
 
 	if (!names->len)
 		return error_set(err, ERROR_USAGE,
 				 "nothing to push to: name the image with -t "
 				 "or name=");
-	if (image_manifest(s->batch, image, format, false, annotations, &desc,
-			   err) < 0)
-		return error_wrap(err, "making the manifest");
-	for (i = 0; i < names->len; i++)
-		if (push_name(s, &desc, names->items[i], err) < 0)
-			return -1;
+	if (parse_targets(&to, names, err) < 0)
+		return -1;
+	if (image_manifest_watched(s->batch, image, format, false, annotations,
+				   &watch, &desc, err) < 0)
+		return error_wrap(err, "pushing %s", names->items[0]);
+	for (i = 0; i < to.n; i++)
+		if (registry_push(s->registry, s->batch, &desc, &to.refs[i],
+				  err) < 0)
+			return error_wrap(err, "pushing %s", names->items[i]);
 	*manifest = desc.digest;
 	return batch_publish(s->batch, err);
 }

@@ -12,3 +12,5 @@ trap 'end_started; rm -rf "$work" "$STARTED"' EXIT
 BATS_FILE_TMPDIR=$work
 base_start
 "$bench/run_steps.py" "$SHALE" "$BASE" "$work" "$@"
+registry_start "$work/registry"
+"$bench/run_push_pull.py" "$SHALE" "$BASE" "$REGISTRY" "$work"
