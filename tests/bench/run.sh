@@ -8,7 +8,7 @@ STARTED=$(mktemp "${TMPDIR:-/tmp}/shale-bench.XXXXXX")
 # shellcheck source=tests/integration/lib.bash
 . "$bench/../integration/lib.bash"
 work=$(mktemp -d "${TMPDIR:-/tmp}/shale-bench.XXXXXX")
-trap 'end_started; rm -rf "$work" "$STARTED"' EXIT
+trap 'end_started; no_mounts_below "$work" >&2 || true; rm -rf "$work" "$STARTED"' EXIT
 BATS_FILE_TMPDIR=$work
 base_start
 "$bench/run_steps.py" "$SHALE" "$BASE" "$work" "$@"

@@ -31,7 +31,7 @@ def builders(shale, work):
             "bud", "-q", "--runtime", "runc", "--layers", "--no-cache", "--network", "host",
             "--tls-verify=false", "-t", "bench", c]
     if shutil.which("docker") and subprocess.run(["docker", "info"], capture_output=True).returncode == 0:
-        found["docker"] = lambda c: ["docker", "build", "-q", "--no-cache", "--network=host", "-t", "shale-bench", c]
+        found["docker"] = lambda c: ["env", "DOCKER_BUILDKIT=1", "docker", "build", "-q", "--no-cache", "--network=host", "-t", "shale-bench", c]
     return found
 
 
