@@ -192,6 +192,10 @@ static int save_image(struct build *b, struct image **ret, struct error *err)
 	size_t i;
 
 	if (plan_image(b->plan, b->plan->target, b->results, &image, err) < 0 ||
+	    cache_image_note(image,
+			     b->options->inline_cache ? b->options->solve.cache
+						      : NULL,
+			     err) < 0 ||
 	    image_save(b->env->batch, image, b->options->format, err) < 0)
 		return -1;
 	for (i = 0; i < names->len; i++)

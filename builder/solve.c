@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "builder/solve_node.h"
+#include "store/base/json.h"
 #include "store/base/parallel.h"
 #include "store/base/timefmt.h"
 
@@ -283,6 +284,51 @@ static void run_workers(struct solver *s)
 		pthread_join(s->threads[i], NULL);
 }
 
+static bool is_in_result(const struct solver *s, const struct node *n)
+{
+	for (const struct node *at = s->goal; at; at = at->parent)
+		if (at == n)
+			return true;
+	return false;
+}
+
+/* The record of `n`, made now or found; one that was never made is none. */
+static int keep_node(const struct solver *s, const struct node *n,
+		     struct error *err)
+{
+	struct cache_entries *to = s->options->cache;
+	struct step_record record = n->record;
+	AUTO(json_decref) json_t *parts = NULL;
+	bool in_result = is_in_result(s, n);
+
+	if (!n->key_done || (!n->result_done && !n->has_record))
+		return 0;
+	if (n->result_done) {
+		parts = solve_record_parts(s, n);
+		if (!parts)
+			return error_nomem(err, "a cache record");
+		record = (struct step_record){
+			.layer = n->result.layer,
+			.created = n->result.created,
+			.content = n->content,
+			.parts = parts,
+		};
+	}
+	if (cache_entries_add(to, &n->key, &record, in_result, err) < 0)
+		return -1;
+	if (digest_equal(&n->key, &n->definition))
+		return 0;
+	return cache_entries_add(to, &n->definition, &record, in_result, err);
+}
+
+static int keep_nodes(const struct solver *s, struct error *err)
+{
+	for (size_t i = 0; s->options->cache && i < s->n_nodes; i++)
+		if (keep_node(s, &s->nodes[i], err) < 0)
+			return -1;
+	return 0;
+}
+
 int solve(const struct plan *plan, const struct solve_options *options,
 	  struct step_result *results, struct error *err)
 {
@@ -299,6 +345,8 @@ int solve(const struct plan *plan, const struct solve_options *options,
 		*err = s.error;
 		return -1;
 	}
+	if (keep_nodes(&s, err) < 0)
+		return -1;
 	for (size_t i = 0; i < s.n_nodes; i++) {
 		results[i] = s.nodes[i].result;
 		s.nodes[i].result = (struct step_result){ 0 };

@@ -5,6 +5,7 @@
 #ifndef BUILDER_SOLVE_H
 #define BUILDER_SOLVE_H
 
+#include "builder/cache_image.h"
 #include "builder/context.h"
 #include "builder/plan.h"
 #include "builder/sandbox/sandbox.h"
@@ -35,10 +36,11 @@ struct solve_options {
 	uint64_t shm_size_bytes;
 	uint64_t capabilities;
 	bool no_new_privs;
-	struct strv add_hosts;	    /* "name:address" */
-	const char *hostname;	    /* NULL: buildkitsandbox */
-	struct buf *explain;	    /* gets why steps were run, or NULL */
-	const struct strv *secrets; /* "id=..[,src=..|,env=..]"; reserved */
+	struct strv add_hosts;	     /* "name:address" */
+	const char *hostname;	     /* NULL: buildkitsandbox */
+	struct buf *explain;	     /* gets why steps were run, or NULL */
+	struct cache_entries *cache; /* gets all results and keys, or NULL */
+	const struct strv *secrets;  /* "id=..[,src=..|,env=..]"; reserved */
 };
 
 /*

@@ -5,6 +5,7 @@
 #include <sys/resource.h>
 
 #include "builder/build.h"
+#include "builder/cli/cache_option.h"
 #include "builder/cli/commands.h"
 #include "builder/cli/limits.h"
 #include "builder/cli/output.h"
@@ -27,6 +28,9 @@ struct build_command {
 	struct strv no_cache_stages, add_hosts, security, secrets;
 	struct strv names; /* full references of `tags` and name= */
 	struct buf explanation;
+	struct strv cache_from_texts, cache_to_texts;
+	struct cache_options cache_from, cache_to;
+	struct cache_entries cache;
 	struct output *parsed;
 	size_t n_parsed;
 };
@@ -46,6 +50,10 @@ static void command_release(struct build_command *c)
 	for (i = 0; i < c->n_parsed; i++)
 		output_release(&c->parsed[i]);
 	buf_release(&c->explanation);
+	strv_release(&c->cache_from_texts);
+	strv_release(&c->cache_to_texts);
+	cache_options_release(&c->cache_from);
+	cache_options_release(&c->cache_to);
 	free(c->parsed);
 	free(c->context);
 	limit_options_release(&c->limits);
@@ -95,6 +103,11 @@ static int parse_words(struct build_command *c, int argc, char **argv,
 		  "run every step again" },
 		{ "no-cache-filter", 0, OPTION_LIST, &c->no_cache_stages,
 		  "STAGE", "run the steps of this stage again" },
+		{ "cache-from", 0, OPTION_LIST, &c->cache_from_texts, "SPEC",
+		  "NAME, type=registry,ref=NAME or type=local,src=DIR" },
+		{ "cache-to", 0, OPTION_LIST, &c->cache_to_texts, "SPEC",
+		  "type=registry,ref=NAME, type=local,dest=DIR or "
+		  "type=inline[,mode=max]" },
 		{ "explain", 0, OPTION_BOOL, &c->explain, NULL,
 		  "say why steps were not taken from the cache" },
 		{ "network", 0, OPTION_STRING, &c->network, "MODE",
@@ -250,9 +263,11 @@ static int make_options(struct build_command *c, struct build_options *ret,
 		.no_cache = c->no_cache,
 		.pull = c->pull,
 		.format = wanted_format(c),
+		.inline_cache = cache_options_have_inline(&c->cache_to),
 		.solve = { .capabilities = CAPS_DEFAULT,
 			   .hostname = c->hostname,
 			   .add_hosts = c->add_hosts,
+			   .cache = c->cache_to.len ? &c->cache : NULL,
 			   .explain = c->explain ? &c->explanation : NULL,
 			   .secrets = &c->secrets },
 	};
@@ -418,21 +433,43 @@ static void print_explanation(struct session *s, const struct buf *text)
 	fprintf(stderr, "Why steps were run:\n%s", text->data);
 }
 
-static int run_build(const struct build_command *c,
+/* Platforms of caches: those of the images that are built. */
+static int cache_platform(const struct build_command *c, struct platform *ret,
+			  struct error *err)
+{
+	*ret = platform_host();
+	return c->platform ? platform_parse(c->platform, ret, err) : 0;
+}
+
+/* The build with its outputs, between the caches it is given and gives. */
+static int build_with_caches(struct session *s, struct build_command *c,
+			     const struct build_options *options,
+			     struct build_result *result, struct buf *report,
+			     struct error *err)
+{
+	struct build_env env = build_env(s);
+	struct platform platform;
+
+	if (cache_platform(c, &platform, err) < 0 ||
+	    cache_options_import(s, &c->cache_from, &platform, err) < 0 ||
+	    build_run(options, &env, result, report, err) < 0 ||
+	    write_outputs(s, c, result, err) < 0)
+		return -1;
+	return cache_options_export(s, &c->cache_to, &c->cache, &platform, err);
+}
+
+static int run_build(struct build_command *c,
 		     const struct build_options *options, struct error *err)
 {
 	AUTO(session_close) struct session *s = NULL;
 	AUTO(buf_release) struct buf report = BUF_INIT;
 	struct build_result result = { 0 };
-	struct build_env env;
 	int rc;
 
 	if (session_open(&c->session, &s, err) < 0)
 		return -1;
-	env = build_env(s);
-	rc = build_run(options, &env, &result, &report, err);
-	if (rc == 0)
-		rc = write_outputs(s, c, &result, err);
+	rc = build_with_caches(s, c, options, &result, &report, err);
+	cache_entries_release(&c->cache);
 	image_free(result.image);
 	print_explanation(s, &c->explanation);
 	if (rc < 0)
@@ -454,6 +491,10 @@ int cmd_build(int argc, char **argv, struct error *err)
 	if (rc <= 0)
 		return rc;
 	if (parse_tags(&c, err) < 0 || parse_outputs(&c, err) < 0 ||
+	    cache_options_parse(&c.cache_from_texts, true, &c.cache_from, err) <
+		    0 ||
+	    cache_options_parse(&c.cache_to_texts, false, &c.cache_to, err) <
+		    0 ||
 	    make_options(&c, &options, err) < 0)
 		return -1;
 	if (parse_call(&c, &call, &json, err) < 0)

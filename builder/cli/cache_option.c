@@ -1,0 +1,208 @@
+#include "builder/cli/cache_option.h"
+
+#include <string.h>
+#include <strings.h>
+
+#include "store/base/csv.h"
+
+static void release_one(struct cache_option *o)
+{
+	free(o->ref);
+	free(o->dir);
+	free(o->tag);
+}
+DEFINE_RELEASE(struct cache_option, release_one);
+
+void cache_options_release(struct cache_options *o)
+{
+	for (size_t i = 0; i < o->len; i++)
+		release_one(&o->items[i]);
+	free(o->items);
+}
+
+bool cache_options_have_inline(const struct cache_options *o)
+{
+	for (size_t i = 0; i < o->len; i++)
+		if (o->items[i].kind == CACHE_INLINE)
+			return true;
+	return false;
+}
+
+static int set_type(struct cache_option *o, const char *value,
+		    struct error *err)
+{
+	static const char *const kinds[] = {
+		[CACHE_REGISTRY] = "registry",
+		[CACHE_LOCAL] = "local",
+		[CACHE_INLINE] = "inline",
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(kinds); i++)
+		if (!strcmp(value, kinds[i])) {
+			o->kind = (enum cache_kind)i;
+			return 0;
+		}
+	return error_set(err, ERROR_USAGE,
+			 "unknown cache type \"%s\"; use registry, local or "
+			 "inline",
+			 value);
+}
+
+static int set_text(char **to, const char *value, struct error *err)
+{
+	free(*to);
+	*to = strdup(value);
+	return *to ? 0 : error_nomem(err, "reading cache options");
+}
+
+static int set_bool(const char *key, const char *value, bool *ret,
+		    struct error *err)
+{
+	*ret = !strcasecmp(value, "true") || !strcmp(value, "1");
+	if (*ret || !strcasecmp(value, "false") || !strcmp(value, "0"))
+		return 0;
+	return error_set(err, ERROR_USAGE, "%s takes true or false, not \"%s\"",
+			 key, value);
+}
+
+static int set_mode(struct cache_option *o, const char *value,
+		    struct error *err)
+{
+	o->all = !strcmp(value, "max");
+	if (o->all || !strcmp(value, "min"))
+		return 0;
+	return error_set(err, ERROR_USAGE, "mode takes min or max, not \"%s\"",
+			 value);
+}
+
+static int set_level(struct cache_option *o, const char *value,
+		     struct error *err)
+{
+	char *end;
+	long level = strtol(value, &end, 10);
+
+	if (!*value || *end || level < 0 || level > 22)
+		return error_set(err, ERROR_USAGE,
+				 "compression-level takes 0 to 22, not \"%s\"",
+				 value);
+	o->format.compression.level = (int)level;
+	return 0;
+}
+
+static int set_format(struct cache_option *o, const char *key,
+		      const char *value, struct error *err)
+{
+	bool yes;
+
+	if (!strcmp(key, "compression"))
+		return compression_parse(value, &o->format.compression.kind,
+					 err);
+	if (!strcmp(key, "compression-level"))
+		return set_level(o, value, err);
+	if (!strcmp(key, "force-compression"))
+		return set_bool(key, value, &o->format.force, err);
+	if (!strcmp(key, "oci-mediatypes")) {
+		if (set_bool(key, value, &yes, err) < 0)
+			return -1;
+		o->format.docker = !yes;
+		return 0;
+	}
+	/* A cache is always an image manifest; hosts are known by --insecure.
+	 */
+	if (!strcmp(key, "image-manifest"))
+		return set_bool(key, value, &yes, err);
+	return error_set(err, ERROR_USAGE, "unknown cache attribute \"%s\"",
+			 key);
+}
+
+static int set_attribute(struct cache_option *o, const char *key,
+			 const char *value, struct error *err)
+{
+	if (!strcmp(key, "type"))
+		return set_type(o, value, err);
+	if (!strcmp(key, "ref")) {
+		free(o->ref);
+		o->ref = session_name(value, err);
+		return o->ref ? 0 : -1;
+	}
+	if (!strcmp(key, "src") || !strcmp(key, "dest"))
+		return set_text(&o->dir, value, err);
+	if (!strcmp(key, "tag"))
+		return set_text(&o->tag, value, err);
+	if (!strcmp(key, "mode"))
+		return set_mode(o, value, err);
+	if (!strcmp(key, "ignore-error"))
+		return set_bool(key, value, &o->ignore_error, err);
+	return set_format(o, key, value, err);
+}
+
+static int check(const struct cache_option *o, bool import, struct error *err)
+{
+	if (o->kind == CACHE_REGISTRY && !o->ref)
+		return error_set(err, ERROR_USAGE,
+				 "type=registry needs ref=NAME");
+	if (o->kind == CACHE_LOCAL && !o->dir)
+		return error_set(err, ERROR_USAGE, "type=local needs %s=DIR",
+				 import ? "src" : "dest");
+	if (o->kind == CACHE_INLINE && import)
+		return error_set(err, ERROR_USAGE,
+				 "an inline cache is imported from its image: "
+				 "type=registry,ref=NAME");
+	return 0;
+}
+
+static int parse_fields(const char *text, struct cache_option *o,
+			struct error *err)
+{
+	AUTO(strv_release) struct strv fields = STRV_INIT;
+
+	/* A name alone is that of an image in a registry. */
+	if (!strchr(text, '='))
+		return set_attribute(o, "ref", text, err);
+	if (csv_split(text, &fields, err) < 0)
+		return -1;
+	for (size_t i = 0; i < fields.len; i++) {
+		char *field = fields.items[i], *value = strchr(field, '=');
+
+		if (!value)
+			return error_set(err, ERROR_USAGE,
+					 "\"%s\" is not of the form key=value",
+					 field);
+		*value++ = '\0';
+		if (set_attribute(o, field, value, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static int parse_one(const char *text, bool import, struct cache_options *ret,
+		     struct error *err)
+{
+	AUTO(release_one)
+	struct cache_option o = {
+		.format.compression = { COMPRESSION_GZIP,
+					COMPRESSION_LEVEL_DEFAULT },
+	};
+	struct cache_option *grown;
+
+	if (parse_fields(text, &o, err) < 0 || check(&o, import, err) < 0)
+		return -1;
+	grown = realloc(ret->items, (ret->len + 1) * sizeof(*grown));
+	if (!grown)
+		return error_nomem(err, "reading cache options");
+	ret->items = grown;
+	ret->items[ret->len++] = o;
+	o = (struct cache_option){ 0 };
+	return 0;
+}
+
+int cache_options_parse(const struct strv *texts, bool import,
+			struct cache_options *ret, struct error *err)
+{
+	for (size_t i = 0; i < texts->len; i++)
+		if (parse_one(texts->items[i], import, ret, err) < 0)
+			return error_wrap(err, "--cache-%s %s",
+					  import ? "from" : "to",
+					  texts->items[i]);
+	return 0;
+}
