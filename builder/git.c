@@ -44,6 +44,7 @@ static int run_git(struct git_work *w, const char *const *args, size_t n,
 	AUTO(strv_release) struct strv argv = STRV_INIT;
 	const struct program program = {
 		.name = "git",
+		.failure_mark = "fatal:",
 		.argv = &argv,
 		.env = &w->env,
 		.dir = w->dir,

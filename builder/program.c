@@ -198,6 +198,32 @@ static void last_line(const struct buf *text, char *ret, size_t size)
 	printable(ret, size, text->data ? text->data + start : "", end - start);
 }
 
+/* The first line that begins with `mark` and the one before; false: none. */
+static bool marked_lines(const struct buf *text, const char *mark, char *ret,
+			 size_t size)
+{
+	const char *line = text->data, *before = line;
+
+	while (line && strncmp(line, mark, strlen(mark)) != 0) {
+		before = line;
+		line = strchr(line, '\n');
+		line = line ? line + 1 : NULL;
+	}
+	if (!line)
+		return false;
+	printable(ret, size, before,
+		  (size_t)(line - before) + strcspn(line, "\n"));
+	return true;
+}
+
+static void describe_failure(const struct running *r, char *ret, size_t size)
+{
+	const char *mark = r->program->failure_mark;
+
+	if (!mark || !marked_lines(&r->errors, mark, ret, size))
+		last_line(&r->errors, ret, size);
+}
+
 static int finish(struct running *r, struct error *err)
 {
 	const char *name = r->program->name;
@@ -212,7 +238,7 @@ static int finish(struct running *r, struct error *err)
 	if (WIFEXITED(status) && WEXITSTATUS(status) == STATUS_NOT_FOUND)
 		return error_set(err, ERROR_NOT_FOUND,
 				 "cannot run '%s': it is not installed", name);
-	last_line(&r->errors, line, sizeof(line));
+	describe_failure(r, line, sizeof(line));
 	if (*line)
 		return error_set(err, ERROR_COMMAND, "%s: %s", name, line);
 	if (WIFSIGNALED(status))

@@ -12,14 +12,19 @@ struct program {
 	const struct strv *env;	 /* all of its environment */
 	int dir;		 /* where it starts; borrowed */
 	size_t output_max;	 /* bytes; more is ERROR_REFUSED */
+	/*
+	 * How the line of its stderr begins that says what went wrong, after
+	 * one with details; NULL: the last line does.
+	 */
+	const char *failure_mark;
 	const struct cancel *cancel;
 };
 
 /*
  * Run it to its end, with nothing on its stdin, in a process group of its own
  * that is killed when we stop waiting. Its stdout is appended to `output`
- * (NULL: dropped). An exit status other than 0 is ERROR_COMMAND with the last
- * line of its stderr, made printable. ERROR_NOT_FOUND when there is no such
+ * (NULL: dropped). An exit status other than 0 is ERROR_COMMAND with what its
+ * stderr says about it, made printable. ERROR_NOT_FOUND when there is no such
  * program, also when a shell says so by the status 127.
  */
 int program_run(const struct program *p, struct buf *output, struct error *err);
