@@ -11,19 +11,9 @@
 
 /* What git and its helpers are told of our own environment. */
 static const char *const passed[] = {
-	"PATH",
-	"TMPDIR",
-	"HTTP_PROXY",
-	"HTTPS_PROXY",
-	"NO_PROXY",
-	"ALL_PROXY",
-	"http_proxy",
-	"https_proxy",
-	"no_proxy",
-	"all_proxy",
-	"SSL_CERT_DIR",
-	"SSH_AUTH_SOCK",
-	"GIT_SSH_COMMAND",
+	"PATH",		  "TMPDIR",    "HTTP_PROXY",	"HTTPS_PROXY",
+	"NO_PROXY",	  "ALL_PROXY", "http_proxy",	"https_proxy",
+	"no_proxy",	  "all_proxy", "SSH_AUTH_SOCK", "GIT_SSH_COMMAND",
 	"GIT_SSL_CAINFO",
 };
 
@@ -221,6 +211,7 @@ int git_environment(const struct git_url *url, const struct git_access *how,
 {
 	struct config config = { .env = env };
 	const char *ca = getenv("SSL_CERT_FILE");
+	const char *ca_dir = getenv("SSL_CERT_DIR");
 
 	for (size_t i = 0; i < ARRAY_LEN(passed); i++) {
 		const char *value = getenv(passed[i]);
@@ -235,6 +226,8 @@ int git_environment(const struct git_url *url, const struct git_access *how,
 		put_setting(&config, settings[i].key, settings[i].value);
 	if (ca && *ca)
 		put_setting(&config, "http.sslCAInfo", ca);
+	if (ca_dir && *ca_dir)
+		put_setting(&config, "http.sslCAPath", ca_dir);
 	if (put_authorization(url, how, &config, err) < 0)
 		return -1;
 	return strv_check(env, WHAT, err);
