@@ -12,6 +12,9 @@
 #define WHAT	   "fetching a repository"
 #define OUTPUT_MAX ((size_t)64 << 20)
 
+/* git tells of its progress several times a second while there is any. */
+#define STALL_MS ((int64_t)5 * 60 * 1000)
+
 /* Of files that git checks out the x bit alone is the repository's. */
 #define RUN_GIT "umask 022 && exec git \"$@\""
 
@@ -45,6 +48,7 @@ static int run_git(struct git_work *w, const char *const *args, size_t n,
 	const struct program program = {
 		.name = "git",
 		.failure_mark = "fatal:",
+		.stall_ms = STALL_MS,
 		.argv = &argv,
 		.env = &w->env,
 		.dir = w->dir,
@@ -257,8 +261,8 @@ static int have_commit(struct git_work *w, struct error *err)
 
 static int fetch_commit(struct git_work *w, struct error *err)
 {
-	return GIT(w, NULL, err, "fetch", "--quiet", "--no-tags", "--depth=1",
-		   "--", w->url->remote, w->commit->id);
+	return GIT(w, NULL, err, "fetch", "--progress", "--no-tags",
+		   "--depth=1", "--", w->url->remote, w->commit->id);
 }
 
 static int fetch_ref(struct git_work *w, struct error *err)
@@ -271,13 +275,13 @@ static int fetch_ref(struct git_work *w, struct error *err)
 		spec = NULL;
 		return error_nomem(err, WHAT);
 	}
-	return GIT(w, NULL, err, "fetch", "--quiet", "--no-tags", "--depth=1",
-		   "--", w->url->remote, spec);
+	return GIT(w, NULL, err, "fetch", "--progress", "--no-tags",
+		   "--depth=1", "--", w->url->remote, spec);
 }
 
 static int fetch_all(struct git_work *w, struct error *err)
 {
-	return GIT(w, NULL, err, "fetch", "--quiet", "--no-tags", "--",
+	return GIT(w, NULL, err, "fetch", "--progress", "--no-tags", "--",
 		   w->url->remote, "+refs/heads/*:refs/fetched/heads/*",
 		   "+refs/tags/*:refs/fetched/tags/*");
 }
@@ -323,15 +327,15 @@ static int update_submodules(struct git_work *w, struct error *err)
 	if (w->url->submodules == GIT_OFF ||
 	    faccessat(w->dir, ".gitmodules", F_OK, AT_SYMLINK_NOFOLLOW) < 0)
 		return 0;
-	if (GIT(w, NULL, &ignored, "submodule", "--quiet", "update", "--init",
-		"--recursive", "--depth=1") == 0)
+	if (GIT(w, NULL, &ignored, "submodule", "update", "--progress",
+		"--init", "--recursive", "--depth=1") == 0)
 		return 0;
 	if (ignored.kind == ERROR_CANCELED) {
 		*err = ignored;
 		return -1;
 	}
 	/* As in fetch(): not every server can make the history short. */
-	if (GIT(w, NULL, err, "submodule", "--quiet", "update", "--init",
+	if (GIT(w, NULL, err, "submodule", "update", "--progress", "--init",
 		"--recursive") < 0)
 		return error_wrap(err, "its submodules");
 	return 0;
@@ -421,7 +425,7 @@ static int check_out(struct git_work *w, struct error *err)
 	    GIT(w, NULL, err, "config", "remote.origin.url", w->url->remote) <
 		    0 ||
 	    fetch(w, err) < 0 ||
-	    GIT(w, NULL, err, "checkout", "--quiet", "--detach",
+	    GIT(w, NULL, err, "checkout", "--progress", "--detach",
 		w->commit->id) < 0 ||
 	    update_submodules(w, err) < 0)
 		return -1;

@@ -79,7 +79,9 @@ static void put_ssh(struct strv *env)
 	if (strv_env_get(env, "GIT_SSH_COMMAND"))
 		return;
 	buf_append_str(&command, "ssh -F none -o BatchMode=yes "
-				 "-o StrictHostKeyChecking=yes");
+				 "-o StrictHostKeyChecking=yes "
+				 "-o ConnectTimeout=30 "
+				 "-o ServerAliveInterval=15");
 	/* The path becomes part of a shell's command line. */
 	if (home && *home == '/' && !strpbrk(home, "'\" \t\n"))
 		buf_printf(&command,

@@ -6,6 +6,7 @@
 #include <spawn.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <time.h>
 
 #include "registry/printable.h"
 
@@ -27,6 +28,7 @@ struct running {
 	int err;
 	struct buf *output;
 	struct buf errors;
+	int64_t heard_ms; /* when something was last said */
 };
 
 /* Whatever it has started goes with it. */
@@ -117,6 +119,28 @@ static int start(struct running *r, struct error *err)
 	return -1;
 }
 
+static int64_t now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+static int check_stall(struct running *r, bool heard, struct error *err)
+{
+	int64_t now = now_ms();
+
+	if (heard)
+		r->heard_ms = now;
+	if (!r->program->stall_ms || now - r->heard_ms < r->program->stall_ms)
+		return 0;
+	return error_set(err, ERROR_NETWORK,
+			 "%s: nothing happened for %lld seconds, giving up",
+			 r->program->name,
+			 (long long)(r->program->stall_ms / 1000));
+}
+
 /* Read some of `*fd`; it becomes -1 at its end. `to` NULL: drop it. */
 static int take(int *fd, struct buf *to, struct error *err)
 {
@@ -172,12 +196,17 @@ static int converse(struct running *r, struct error *err)
 			{ .fd = cancel ? cancel_fd(cancel) : -1,
 			  .events = POLLIN },
 		};
+		int ready = poll(fds, ARRAY_LEN(fds), TICK_MS);
 
-		if (poll(fds, ARRAY_LEN(fds), TICK_MS) < 0 && errno != EINTR)
+		if (ready < 0 && errno != EINTR)
 			return error_sys(err, errno,
 					 "cannot wait for a program");
-		if (cancel_check(cancel, err) < 0)
+		if (cancel_check(cancel, err) < 0 ||
+		    check_stall(r, ready > 0, err) < 0)
 			return -1;
+		/* Interrupted: what the events say is not known. */
+		if (ready <= 0)
+			continue;
 		if (fds[0].revents && take_output(r, err) < 0)
 			return -1;
 		if (fds[1].revents && take_errors(r, err) < 0)
@@ -198,21 +227,25 @@ static void last_line(const struct buf *text, char *ret, size_t size)
 	printable(ret, size, text->data ? text->data + start : "", end - start);
 }
 
-/* The first line that begins with `mark` and the one before; false: none. */
+/*
+ * The first line that begins with `mark`, and the one before unless it shows
+ * progress ("10%"), which a carriage return may end; false: there is none.
+ */
 static bool marked_lines(const struct buf *text, const char *mark, char *ret,
 			 size_t size)
 {
-	const char *line = text->data, *before = line;
+	const char *line = text->data ? text->data : "", *before = line;
 
-	while (line && strncmp(line, mark, strlen(mark)) != 0) {
-		before = line;
-		line = strchr(line, '\n');
-		line = line ? line + 1 : NULL;
+	while (strncmp(line, mark, strlen(mark)) != 0) {
+		size_t len = strcspn(line, "\r\n");
+
+		if (!line[len])
+			return false;
+		before = memchr(line, '%', len) ? line + len + 1 : line;
+		line += len + 1;
 	}
-	if (!line)
-		return false;
 	printable(ret, size, before,
-		  (size_t)(line - before) + strcspn(line, "\n"));
+		  (size_t)(line - before) + strcspn(line, "\r\n"));
 	return true;
 }
 
@@ -257,6 +290,7 @@ int program_run(const struct program *p, struct buf *output, struct error *err)
 		.out = -1,
 		.err = -1,
 		.output = output,
+		.heard_ms = now_ms(),
 	};
 
 	if (start(&r, err) < 0 || converse(&r, err) < 0)

@@ -2,6 +2,8 @@
 #ifndef BUILDER_PROGRAM_H
 #define BUILDER_PROGRAM_H
 
+#include <stdint.h>
+
 #include "store/base/buf.h"
 #include "store/base/cancel.h"
 #include "store/base/strv.h"
@@ -17,6 +19,8 @@ struct program {
 	 * one with details; NULL: the last line does.
 	 */
 	const char *failure_mark;
+	/* Nothing on stdout or stderr for so long is a stall; 0: never. */
+	int64_t stall_ms;
 	const struct cancel *cancel;
 };
 
@@ -25,7 +29,8 @@ struct program {
  * that is killed when we stop waiting. Its stdout is appended to `output`
  * (NULL: dropped). An exit status other than 0 is ERROR_COMMAND with what its
  * stderr says about it, made printable. ERROR_NOT_FOUND when there is no such
- * program, also when a shell says so by the status 127.
+ * program, also when a shell says so by the status 127; ERROR_NETWORK for a
+ * stall.
  */
 int program_run(const struct program *p, struct buf *output, struct error *err);
 
