@@ -8,7 +8,9 @@
 #include "builder/cache_image.h"
 #include "builder/context.h"
 #include "builder/plan.h"
+#include "builder/sandbox/resolv.h"
 #include "builder/sandbox/sandbox.h"
+#include "builder/sandbox/seccomp.h"
 #include "builder/ui/progress.h"
 
 /* A directory context by the name the plan uses; "" is the main one. */
@@ -36,6 +38,12 @@ struct solve_options {
 	uint64_t shm_size_bytes;
 	uint64_t capabilities;
 	bool no_new_privs;
+	bool no_seccomp;
+	const struct seccomp_program *seccomp; /* NULL: the default one */
+	const char *apparmor;		       /* profile, or NULL */
+	const struct sandbox_mount *devices;   /* further mounts of each RUN */
+	size_t n_devices;
+	struct resolv_options dns;   /* its lists */
 	struct strv add_hosts;	     /* "name:address" */
 	const char *hostname;	     /* NULL: buildkitsandbox */
 	struct buf *explain;	     /* gets why steps were run, or NULL */

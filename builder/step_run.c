@@ -126,6 +126,7 @@ static int collect_lowers(struct step_job *job, const char ***ret, size_t *n,
 struct run_state {
 	struct run_dirs dirs;
 	struct run_mounts mounts;
+	struct sandbox_mount *all_mounts; /* devices, then the RUN's own */
 	const char **lowers;
 	struct user user;
 	struct strv env;
@@ -139,6 +140,7 @@ static void run_state_release(struct run_state *r)
 	run_mounts_release(&r->mounts);
 	run_dirs_release(&r->dirs);
 	free(r->lowers);
+	free(r->all_mounts);
 	user_release(&r->user);
 	strv_release(&r->env);
 	buf_release(&r->hosts);
@@ -193,9 +195,10 @@ static int make_network_files(struct step_job *job, struct run_state *r,
 	const struct solve_options *options = job->options;
 	const char *hostname =
 		options->hostname ? options->hostname : DEFAULT_HOSTNAME;
-	struct resolv_options how = { .network = r->sandbox.network };
+	struct resolv_options how = options->dns;
 	AUTO(buf_release) struct buf host = BUF_INIT;
 
+	how.network = r->sandbox.network;
 	if (hosts_make(hostname, (const char *const *)options->add_hosts.items,
 		       how.network, &r->hosts, err) < 0)
 		return -1;
@@ -209,6 +212,23 @@ static int make_network_files(struct step_job *job, struct run_state *r,
 	return 0;
 }
 
+static int collect_mounts(const struct step_job *job, struct run_state *r,
+			  struct error *err)
+{
+	const struct solve_options *options = job->options;
+	size_t n = options->n_devices;
+
+	r->all_mounts =
+		calloc(n + r->mounts.n_used + 1, sizeof(*r->all_mounts));
+	if (!r->all_mounts)
+		return error_nomem(err, "the mounts of a step");
+	for (size_t i = 0; i < n; i++)
+		r->all_mounts[i] = options->devices[i];
+	for (size_t i = 0; i < r->mounts.n_used; i++)
+		r->all_mounts[n + i] = r->mounts.items[i];
+	return 0;
+}
+
 static void describe(const struct step_job *job, struct run_state *r)
 {
 	const struct solve_options *options = job->options;
@@ -219,8 +239,8 @@ static void describe(const struct step_job *job, struct run_state *r)
 	sb->upper = r->dirs.upper_path;
 	sb->work = r->dirs.work_path;
 	sb->scratch = r->dirs.scratch_path;
-	sb->mounts = r->mounts.items;
-	sb->n_mounts = r->mounts.n_used;
+	sb->mounts = r->all_mounts;
+	sb->n_mounts = options->n_devices + r->mounts.n_used;
 	sb->args = (const char *const *)run->argv.items;
 	sb->env = (const char *const *)r->env.items;
 	sb->cwd = run->cwd && *run->cwd ? run->cwd : "/";
@@ -236,6 +256,12 @@ static void describe(const struct step_job *job, struct run_state *r)
 	sb->shm_size_bytes = options->shm_size_bytes;
 	sb->capabilities = options->capabilities;
 	sb->no_new_privs = options->no_new_privs;
+	sb->no_seccomp = options->no_seccomp;
+	sb->apparmor = options->apparmor;
+	if (options->seccomp) {
+		sb->seccomp = options->seccomp->code;
+		sb->n_seccomp = options->seccomp->n;
+	}
 	sb->insecure = run->insecure;
 }
 
@@ -255,6 +281,7 @@ static int prepare(struct step_job *job, struct run_state *r, struct error *err)
 	if (!view || owner_of_process(run->user, view, &r->user, err) < 0)
 		return -1;
 	if (run_mounts_open(job, &r->mounts, err) < 0 ||
+	    collect_mounts(job, r, err) < 0 ||
 	    make_dirs(job, &r->mounts, &r->dirs, err) < 0 ||
 	    make_env(r, run, err) < 0 || make_network_files(job, r, err) < 0)
 		return -1;

@@ -9,8 +9,8 @@
 #include "builder/cli/commands.h"
 #include "builder/cli/limits.h"
 #include "builder/cli/output.h"
+#include "builder/cli/security.h"
 #include "builder/cli/session.h"
-#include "builder/sandbox/caps.h"
 #include "store/base/io.h"
 
 /* The command line of one build. */
@@ -19,13 +19,13 @@ struct build_command {
 	struct build_input_options input;
 	char *context;
 	struct limit_options limits;
+	struct security_options security;
 	const char *target, *platform, *network, *iidfile, *metadata_file;
-	const char *hostname;
 	const char *call;
 	bool check;
 	bool push, load, pull, no_cache, quiet, explain;
 	struct strv tags, build_args, build_contexts, labels, outputs, allow;
-	struct strv no_cache_stages, add_hosts, security, secrets;
+	struct strv no_cache_stages, add_hosts, secrets;
 	struct strv names; /* full references of `tags` and name= */
 	struct buf explanation;
 	struct strv cache_from_texts, cache_to_texts;
@@ -41,8 +41,7 @@ static void command_release(struct build_command *c)
 				 &c->labels,  &c->build_contexts,
 				 &c->outputs, &c->no_cache_stages,
 				 &c->names,   &c->add_hosts,
-				 &c->allow,   &c->security,
-				 &c->secrets };
+				 &c->allow,   &c->secrets };
 	size_t i;
 
 	for (i = 0; i < ARRAY_LEN(lists); i++)
@@ -57,6 +56,7 @@ static void command_release(struct build_command *c)
 	free(c->parsed);
 	free(c->context);
 	limit_options_release(&c->limits);
+	security_options_release(&c->security);
 }
 DEFINE_RELEASE(struct build_command, command_release);
 
@@ -118,8 +118,7 @@ static int parse_words(struct build_command *c, int argc, char **argv,
 		  "network.host or security.insecure" },
 		{ "secret", 0, OPTION_LIST, &c->secrets, "SPEC",
 		  "id=ID[,src=FILE|,env=NAME] for RUN --mount=type=secret" },
-		{ "security-opt", 0, OPTION_LIST, &c->security, "OPT",
-		  "no-new-privileges" },
+		SECURITY_OPTIONS(c->security),
 		LIMIT_OPTIONS(c->limits),
 		{ "iidfile", 0, OPTION_STRING, &c->iidfile, "FILE",
 		  "write the image id here" },
@@ -237,13 +236,6 @@ static int parse_allow(const struct build_command *c, struct solve_options *so,
 					 "network.host or security.insecure",
 					 what);
 	}
-	for (i = 0; i < c->security.len; i++) {
-		if (strcmp(c->security.items[i], "no-new-privileges") != 0)
-			return error_set(err, ERROR_USAGE,
-					 "--security-opt %s is not supported",
-					 c->security.items[i]);
-		so->no_new_privs = true;
-	}
 	return 0;
 }
 
@@ -264,15 +256,14 @@ static int make_options(struct build_command *c, struct build_options *ret,
 		.pull = c->pull,
 		.format = wanted_format(c),
 		.inline_cache = cache_options_have_inline(&c->cache_to),
-		.solve = { .capabilities = CAPS_DEFAULT,
-			   .hostname = c->hostname,
-			   .add_hosts = c->add_hosts,
+		.solve = { .add_hosts = c->add_hosts,
 			   .cache = c->cache_to.len ? &c->cache : NULL,
 			   .explain = c->explain ? &c->explanation : NULL,
 			   .secrets = &c->secrets },
 	};
 	if (parse_network(c->network, &ret->solve, err) < 0 ||
-	    parse_allow(c, &ret->solve, err) < 0)
+	    parse_allow(c, &ret->solve, err) < 0 ||
+	    security_options_apply(&c->security, &ret->solve, err) < 0)
 		return -1;
 	return limit_options_apply(&c->limits, &ret->solve, err);
 }

@@ -3,12 +3,14 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <linux/keyctl.h>
+#include <linux/magic.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "builder/sandbox/caps.h"
@@ -102,6 +104,44 @@ static uint64_t wanted_caps(const struct container *c)
 	return wanted & c->engine->permitted;
 }
 
+static int load_filter(const struct container *c, uint64_t caps,
+		       struct error *err)
+{
+	const struct seccomp_program own = {
+		.code = (struct sock_filter *)c->sb->seccomp,
+		.n = c->sb->n_seccomp,
+	};
+
+	if (c->sb->insecure || c->sb->no_seccomp)
+		return 0;
+	return own.n ? seccomp_program_load(&own, err)
+		     : seccomp_cache_load(c->engine->seccomp, caps, err);
+}
+
+/*
+ * From the exec on. The file must be the kernel's: a mount on /proc could
+ * offer one that takes the profile and does nothing.
+ */
+static int choose_apparmor(const struct sandbox *sb, struct error *err)
+{
+	AUTO(buf_release) struct buf text = BUF_INIT;
+	autoclose int fd = -1;
+	struct statfs fs;
+
+	if (!sb->apparmor || sb->insecure)
+		return 0;
+	fd = open("/proc/self/attr/apparmor/exec", O_WRONLY | O_CLOEXEC);
+	if (fd < 0)
+		fd = open("/proc/self/attr/exec", O_WRONLY | O_CLOEXEC);
+	buf_printf(&text, "exec %s", sb->apparmor);
+	if (fd < 0 || fstatfs(fd, &fs) < 0 || fs.f_type != PROC_SUPER_MAGIC ||
+	    text.failed || write(fd, text.data, text.len) < 0)
+		return error_sys(err, errno,
+				 "cannot enter the AppArmor profile '%s'",
+				 sb->apparmor);
+	return 0;
+}
+
 /*
  * The order is the point. The bounding set needs CAP_SETPCAP; a filter
  * without no_new_privs needs CAP_SYS_ADMIN; ids need CAP_SETUID and
@@ -117,8 +157,7 @@ static int drop_rights(struct container *c, struct error *err)
 		return -1;
 	if (c->sb->no_new_privs && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		return error_sys(err, errno, "cannot set no_new_privs");
-	if (!c->sb->insecure && !c->sb->no_seccomp &&
-	    seccomp_cache_load(c->engine->seccomp, caps, err) < 0)
+	if (load_filter(c, caps, err) < 0)
 		return -1;
 	if (set_ids(c, err) < 0)
 		return -1;
@@ -238,7 +277,7 @@ int container_exec(struct container *c, struct error *err)
 	umask(022);
 	/* Quotas may forbid it; keyctl() is filtered anyway. */
 	syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL);
-	if (drop_rights(c, err) < 0)
+	if (choose_apparmor(c->sb, err) < 0 || drop_rights(c, err) < 0)
 		return -1;
 	sigemptyset(&none);
 	if (sigprocmask(SIG_SETMASK, &none, NULL) < 0)

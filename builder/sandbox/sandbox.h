@@ -11,6 +11,7 @@
 #ifndef BUILDER_SANDBOX_SANDBOX_H
 #define BUILDER_SANDBOX_SANDBOX_H
 
+#include <linux/filter.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -120,7 +121,10 @@ struct sandbox {
 	uint64_t capabilities; /* bit per CAP_*; see caps.h for the default */
 	bool no_new_privs;
 	bool insecure;	 /* RUN --security=insecure: everything open */
-	bool no_seccomp; /* else the default profile */
+	bool no_seccomp; /* else `seccomp`, or the default profile */
+	const struct sock_filter *seccomp; /* NULL: the default one */
+	size_t n_seccomp;
+	const char *apparmor; /* profile to enter, or NULL */
 };
 
 struct sandbox_result {

@@ -302,7 +302,7 @@ void seccomp_cache_free(struct seccomp_cache *cache)
 	free(cache);
 }
 
-static int load(const struct seccomp_program *p, struct error *err)
+int seccomp_program_load(const struct seccomp_program *p, struct error *err)
 {
 	struct sock_fprog prog = { .len = (unsigned short)p->n,
 				   .filter = p->code };
@@ -318,8 +318,8 @@ int seccomp_cache_load(const struct seccomp_cache *cache, uint64_t caps,
 	AUTO(seccomp_program_release) struct seccomp_program p = { 0 };
 
 	if (cache->caps == caps)
-		return load(&cache->program, err);
+		return seccomp_program_load(&cache->program, err);
 	if (seccomp_compile(caps, &p, err) < 0)
 		return -1;
-	return load(&p, err);
+	return seccomp_program_load(&p, err);
 }

@@ -26,6 +26,11 @@ int seccomp_compile(uint64_t caps, struct seccomp_program *ret,
 void seccomp_program_release(struct seccomp_program *p);
 DEFINE_RELEASE(struct seccomp_program, seccomp_program_release);
 
+/*
+ * Filter this thread from now on. Needs CAP_SYS_ADMIN or no_new_privs.
+ */
+int seccomp_program_load(const struct seccomp_program *p, struct error *err);
+
 /* The compiled program for the capabilities nearly all containers have. */
 struct seccomp_cache;
 
@@ -35,8 +40,8 @@ void seccomp_cache_free(struct seccomp_cache *cache);
 DEFINE_CLEANUP(struct seccomp_cache *, seccomp_cache_free);
 
 /*
- * Filter this thread from now on. Needs CAP_SYS_ADMIN or no_new_privs. A
- * program that is not in the cache is compiled, which takes milliseconds.
+ * Load the default profile. A program that is not in the cache is compiled,
+ * which takes milliseconds.
  */
 int seccomp_cache_load(const struct seccomp_cache *cache, uint64_t caps,
 		       struct error *err);

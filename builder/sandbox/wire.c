@@ -16,6 +16,7 @@ static const size_t string_fields[] = {
 	offsetof(struct sandbox, hostname),
 	offsetof(struct sandbox, hosts),
 	offsetof(struct sandbox, resolv_conf),
+	offsetof(struct sandbox, apparmor),
 	offsetof(struct sandbox, limits.cpuset_cpus),
 	offsetof(struct sandbox, limits.cgroup_parent),
 };
@@ -84,6 +85,7 @@ int wire_encode(const struct sandbox *sb, struct buf *buf, struct error *err)
 	buf_append(buf, sb->user.groups,
 		   sb->user.n_groups * sizeof(*sb->user.groups));
 	buf_append(buf, sb->rlimits, sb->n_rlimits * sizeof(*sb->rlimits));
+	buf_append(buf, sb->seccomp, sb->n_seccomp * sizeof(*sb->seccomp));
 	buf_append(buf, sb->mounts, sb->n_mounts * sizeof(*sb->mounts));
 	for (size_t i = 0; i < sb->n_mounts; i++)
 		put_string(buf, sb->mounts[i].target);
@@ -200,6 +202,7 @@ static void take_sandbox(struct reader *r, struct sandbox *sb)
 	sb->user.groups =
 		take_structs(r, sb->user.n_groups, sizeof(*sb->user.groups));
 	sb->rlimits = take_structs(r, sb->n_rlimits, sizeof(*sb->rlimits));
+	sb->seccomp = take_structs(r, sb->n_seccomp, sizeof(*sb->seccomp));
 	mounts = take_structs(r, sb->n_mounts, sizeof(*mounts));
 	for (size_t i = 0; mounts && i < sb->n_mounts; i++) {
 		mounts[i].target = take_string(r);
