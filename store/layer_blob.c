@@ -148,7 +148,7 @@ static int find_blob(struct layer *l, const struct layer_format *format,
 	return descriptor_copy(&l->remote, ret, err) < 0 ? -1 : 1;
 }
 
-/* Of our own making: only such layers have their times rewritten. */
+/* Of our own making, as far as this store can tell. */
 static int is_ours(struct layer *l, struct error *err)
 {
 	uint64_t size;
@@ -211,6 +211,11 @@ static int get_blob(struct layer *l, const struct layer_format *format,
 
 	if (ours < 0)
 		return -1;
+	/*
+	 * Who asks for other times says that the layer is a step's result; one
+	 * that came out of somebody's cache is rewritten like our own.
+	 */
+	ours = ours || format->clamp;
 	if (l->has_diff_id && !(ours && format->clamp)) {
 		found = find_blob(l, format, ours, fetch, &desc, err);
 		*diff_id = l->diff_id;

@@ -98,7 +98,8 @@ int layer_pack(struct layer *l, const int64_t *clamp, struct sink *to,
 	if (fd >= 0)
 		return clamp ? clamp_tar(l, fd, clamp, to, err)
 			     : copy_tar(fd, to, err);
-	if (!l->snapshot)
+	/* Bytes from elsewhere are as they are, unless times are rewritten. */
+	if (!l->snapshot && !clamp)
 		return error_set(err, ERROR_NOT_FOUND,
 				 "layer %s has neither tree nor tar",
 				 l->diff_id.text);
