@@ -36,6 +36,7 @@ struct solve_options {
 	const struct sandbox_rlimit *rlimits;
 	size_t n_rlimits;
 	uint64_t shm_size_bytes;
+	int64_t step_timeout_ms; /* of a RUN; 0: none */
 	uint64_t capabilities;
 	bool no_new_privs;
 	bool no_seccomp;

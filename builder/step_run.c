@@ -254,6 +254,7 @@ static void describe(const struct step_job *job, struct run_state *r)
 	sb->rlimits = options->rlimits;
 	sb->n_rlimits = options->n_rlimits;
 	sb->shm_size_bytes = options->shm_size_bytes;
+	sb->timeout_ms = options->step_timeout_ms;
 	sb->capabilities = options->capabilities;
 	sb->no_new_privs = options->no_new_privs;
 	sb->no_seccomp = options->no_seccomp;
@@ -303,7 +304,8 @@ static int command_failed(const struct run_args *run,
 			 "code: %d%s",
 			 command.data && !command.failed ? command.data : "",
 			 result->exit_code,
-			 result->out_of_memory
+			 result->timed_out ? ": ended by --step-timeout"
+			 : result->out_of_memory
 				 ? ": out of memory: a process was killed at "
 				   "the step's memory limit"
 				 : "");
@@ -321,7 +323,7 @@ static int run_container(struct step_job *job, const struct sandbox *sb,
 	    spawner_run(options->spawner, sb, run_output_fd(output),
 			job->cancel, &result, err) < 0)
 		return -1;
-	if (result.exit_code != 0 || result.signal != 0)
+	if (result.exit_code != 0 || result.signal != 0 || result.timed_out)
 		return command_failed(&job->step->u.run, &result, err);
 	return 0;
 }

@@ -493,6 +493,7 @@ int cmd_build(int argc, char **argv, struct error *err)
 	if (call != BUILD_CALL_BUILD)
 		return run_call(&c, &options, call, json, err);
 	c.session.builds = true;
+	c.session.timeout_ms = c.limits.timeout_ms;
 	c.session.quiet = c.quiet;
 	return run_build(&c, &options, err);
 }

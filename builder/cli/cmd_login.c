@@ -173,7 +173,7 @@ int cmd_login(int argc, char **argv, struct error *err)
 	if (rc <= 0)
 		return rc;
 	if (cancel_new(&cancel, err) < 0 ||
-	    signals_watch(cancel, &signals, err) < 0)
+	    signals_watch(cancel, 0, &signals, err) < 0)
 		return -1;
 	c.cancel = cancel;
 	return login(&c, words.len ? words.items[0] : NULL, err);

@@ -47,7 +47,7 @@ int cmd_logout(int argc, char **argv, struct error *err)
 	if (rc <= 0)
 		return rc;
 	if (cancel_new(&cancel, err) < 0 ||
-	    signals_watch(cancel, &signals, err) < 0)
+	    signals_watch(cancel, 0, &signals, err) < 0)
 		return -1;
 	place.cancel = cancel;
 	return logout(&place, words.len ? words.items[0] : NULL, err);

@@ -92,6 +92,41 @@ static int parse_cpus(const char *text, struct sandbox_limits *limits,
 	return 0;
 }
 
+/* "1h30m", "90s", "1.5h" is not one; a bare number is seconds. */
+static int parse_duration(const char *option, const char *text, int64_t *ret,
+			  struct error *err)
+{
+	static const struct {
+		const char *name;
+		int64_t ms;
+	} units[] = {
+		{ "ms", 1 },	  { "s", 1000 }, { "m", 60000 },
+		{ "h", 3600000 }, { "", 1000 },
+	};
+	const char *at = text;
+	int64_t total = 0;
+
+	while (at && *at) {
+		char *unit;
+		long long value = strtoll(at, &unit, 10);
+		size_t len = strspn(unit, "hms"), i = 0;
+
+		while (i < ARRAY_LEN(units) &&
+		       (strlen(units[i].name) != len ||
+			strncmp(units[i].name, unit, len) != 0))
+			i++;
+		if (unit == at || i == ARRAY_LEN(units) || value < 0 ||
+		    value > INT64_C(1) << 30 || (!len && *unit))
+			return bad_value(option, text, err);
+		total += value * units[i].ms;
+		at = unit + len;
+	}
+	if (text && total <= 0)
+		return bad_value(option, text, err);
+	*ret = total;
+	return 0;
+}
+
 static int parse_rlimit_value(const char *text, size_t len, uint64_t *ret)
 {
 	char number[24], *end;
@@ -171,7 +206,10 @@ int limit_options_apply(struct limit_options *o, struct solve_options *so,
 	    parse_number("cpu-quota", o->cpu_quota, &l->cpu_quota_us, err) <
 		    0 ||
 	    parse_number("pids-limit", o->pids, &l->pids, err) < 0 ||
-	    parse_cpus(o->cpus, l, err) < 0)
+	    parse_cpus(o->cpus, l, err) < 0 ||
+	    parse_duration("timeout", o->timeout, &o->timeout_ms, err) < 0 ||
+	    parse_duration("step-timeout", o->step_timeout,
+			   &so->step_timeout_ms, err) < 0)
 		return -1;
 	if (shm < 0)
 		return bad_value("shm-size", o->shm_size, err);

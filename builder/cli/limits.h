@@ -8,38 +8,44 @@
 struct limit_options {
 	const char *memory, *memory_swap, *cpu_shares, *cpu_period, *cpu_quota;
 	const char *cpus, *cpuset_cpus, *pids, *cgroup_parent, *shm_size;
+	const char *timeout, *step_timeout;
+	int64_t timeout_ms; /* of the whole build, made likewise */
 	struct strv ulimits;
 	struct sandbox_rlimit *rlimits; /* made by limit_options_apply() */
 };
 
-#define LIMIT_OPTIONS(o)                                                       \
-	{ "memory",    'm',	OPTION_STRING,                                 \
-	  &(o).memory, "BYTES", "memory limit of a RUN (b, k, m, g)" },        \
-		{ "memory-swap", 0,                                            \
-		  OPTION_STRING, &(o).memory_swap,                             \
-		  "BYTES",	 "memory and swap together; -1: unlimited" },  \
-		{ "cpu-shares",	   'c', OPTION_STRING,                         \
-		  &(o).cpu_shares, "N", "relative weight" },                   \
-		{ "cpu-period",	  0,                                           \
-		  OPTION_STRING,  &(o).cpu_period,                             \
-		  "MICROSECONDS", "length of a scheduling period" },           \
-		{ "cpu-quota",	  0,                                           \
-		  OPTION_STRING,  &(o).cpu_quota,                              \
-		  "MICROSECONDS", "processor time in each period" },           \
-		{ "cpus",    0,	  OPTION_STRING,                               \
-		  &(o).cpus, "N", "number of processors" },                    \
-		{ "cpuset-cpus",    0,	    OPTION_STRING,                     \
-		  &(o).cpuset_cpus, "LIST", "processors to use, \"0-3,5\"" },  \
-		{ "pids-limit", 0,   OPTION_STRING,                            \
-		  &(o).pids,	"N", "processes at a time" },                  \
-		{ "cgroup-parent", 0,                                          \
-		  OPTION_STRING,   &(o).cgroup_parent,                         \
-		  "PATH",	   "control group to make the RUN's in" },     \
-		{ "shm-size",	 0,	  OPTION_STRING,                       \
-		  &(o).shm_size, "BYTES", "size of /dev/shm (default 64m)" },  \
-	{                                                                      \
-		"ulimit", 0, OPTION_LIST, &(o).ulimits, "NAME=SOFT[:HARD]",    \
-			"resource limit of a RUN's processes"                  \
+#define LIMIT_OPTIONS(o)                                                           \
+	{ "memory",    'm',	OPTION_STRING,                                     \
+	  &(o).memory, "BYTES", "memory limit of a RUN (b, k, m, g)" },            \
+		{ "memory-swap", 0,                                                \
+		  OPTION_STRING, &(o).memory_swap,                                 \
+		  "BYTES",	 "memory and swap together; -1: unlimited" },      \
+		{ "cpu-shares",	   'c', OPTION_STRING,                             \
+		  &(o).cpu_shares, "N", "relative weight" },                       \
+		{ "cpu-period",	  0,                                               \
+		  OPTION_STRING,  &(o).cpu_period,                                 \
+		  "MICROSECONDS", "length of a scheduling period" },               \
+		{ "cpu-quota",	  0,                                               \
+		  OPTION_STRING,  &(o).cpu_quota,                                  \
+		  "MICROSECONDS", "processor time in each period" },               \
+		{ "cpus",    0,	  OPTION_STRING,                                   \
+		  &(o).cpus, "N", "number of processors" },                        \
+		{ "cpuset-cpus",    0,	    OPTION_STRING,                         \
+		  &(o).cpuset_cpus, "LIST", "processors to use, \"0-3,5\"" },      \
+		{ "pids-limit", 0,   OPTION_STRING,                                \
+		  &(o).pids,	"N", "processes at a time" },                      \
+		{ "cgroup-parent", 0,                                              \
+		  OPTION_STRING,   &(o).cgroup_parent,                             \
+		  "PATH",	   "control group to make the RUN's in" },         \
+		{ "timeout",	0,	OPTION_STRING,                             \
+		  &(o).timeout, "TIME", "end the build after this (1h30m, 90s)" }, \
+		{ "step-timeout",    0,	     OPTION_STRING,                        \
+		  &(o).step_timeout, "TIME", "end a RUN after this" },             \
+		{ "shm-size",	 0,	  OPTION_STRING,                           \
+		  &(o).shm_size, "BYTES", "size of /dev/shm (default 64m)" },      \
+	{                                                                          \
+		"ulimit", 0, OPTION_LIST, &(o).ulimits, "NAME=SOFT[:HARD]",        \
+			"resource limit of a RUN's processes"                      \
 	}
 
 /* "512m", "2GB" (binary units) of `option`; NULL leaves `*ret` as it is. */

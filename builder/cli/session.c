@@ -121,7 +121,8 @@ static int open_parts(struct session *s, const struct session_options *options,
 		return -1;
 	if (cancel_new(&s->cancel, err) < 0)
 		return -1;
-	if (signals_watch(s->cancel, (struct signals **)&s->signals, err) < 0)
+	if (signals_watch(s->cancel, options->timeout_ms,
+			  (struct signals **)&s->signals, err) < 0)
 		return -1;
 	if (open_progress(options, &s->progress, err) < 0)
 		return -1;

@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <sys/eventfd.h>
 #include <sys/signalfd.h>
+#include <sys/timerfd.h>
 #include <unistd.h>
 
 struct signals {
@@ -12,13 +13,15 @@ struct signals {
 	pthread_t thread;
 	int signal_fd;
 	int stop_fd;
+	int timer_fd; /* -1: no limit of time */
 };
 
 static void *watch(void *ctx)
 {
 	struct signals *s = ctx;
 	struct pollfd fds[] = { { .fd = s->signal_fd, .events = POLLIN },
-				{ .fd = s->stop_fd, .events = POLLIN } };
+				{ .fd = s->stop_fd, .events = POLLIN },
+				{ .fd = s->timer_fd, .events = POLLIN } };
 	bool asked = false;
 
 	for (;;) {
@@ -28,6 +31,10 @@ static void *watch(void *ctx)
 			return NULL;
 		if (fds[1].revents)
 			return NULL;
+		if (fds[2].revents) {
+			fds[2].fd = -1;
+			cancel_trigger(s->cancel, SIGALRM);
+		}
 		if (!fds[0].revents ||
 		    read(s->signal_fd, &info, sizeof(info)) != sizeof(info))
 			continue;
@@ -52,11 +59,25 @@ static int block_signals(sigset_t *set, struct error *err)
 	return rc ? error_sys(err, rc, "cannot block signals") : 0;
 }
 
-int signals_watch(struct cancel *cancel, struct signals **ret,
-		  struct error *err)
+/* A timer that is readable after `timeout_ms`. */
+static int start_timer(int64_t timeout_ms, struct error *err)
+{
+	const struct itimerspec at = {
+		.it_value = { .tv_sec = timeout_ms / 1000,
+			      .tv_nsec = timeout_ms % 1000 * 1000000 },
+	};
+	autoclose int fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC);
+
+	if (fd < 0 || timerfd_settime(fd, 0, &at, NULL) < 0)
+		return error_sys(err, errno, "cannot set a timer");
+	return steal_fd(&fd);
+}
+
+int signals_watch(struct cancel *cancel, int64_t timeout_ms,
+		  struct signals **ret, struct error *err)
 {
 	autofree struct signals *s = calloc(1, sizeof(*s));
-	autoclose int signal_fd = -1, stop_fd = -1;
+	autoclose int signal_fd = -1, stop_fd = -1, timer_fd = -1;
 	sigset_t set;
 	int rc;
 
@@ -68,14 +89,21 @@ int signals_watch(struct cancel *cancel, struct signals **ret,
 	stop_fd = eventfd(0, EFD_CLOEXEC);
 	if (signal_fd < 0 || stop_fd < 0)
 		return error_sys(err, errno, "cannot watch for signals");
+	if (timeout_ms) {
+		timer_fd = start_timer(timeout_ms, err);
+		if (timer_fd < 0)
+			return -1;
+	}
 	s->cancel = cancel;
 	s->signal_fd = signal_fd;
 	s->stop_fd = stop_fd;
+	s->timer_fd = timer_fd;
 	rc = pthread_create(&s->thread, NULL, watch, s);
 	if (rc)
 		return error_sys(err, rc, "cannot start a thread");
 	steal_fd(&signal_fd);
 	steal_fd(&stop_fd);
+	steal_fd(&timer_fd);
 	*ret = steal_pointer(&s);
 	return 0;
 }
@@ -88,5 +116,7 @@ void signals_free(struct signals *s)
 	pthread_join(s->thread, NULL);
 	close(s->signal_fd);
 	close(s->stop_fd);
+	if (s->timer_fd >= 0)
+		close(s->timer_fd);
 	free(s);
 }

@@ -116,6 +116,7 @@ struct sandbox {
 	const struct sandbox_rlimit *rlimits;
 	size_t n_rlimits;
 	uint64_t shm_size_bytes; /* 0: 64 MiB */
+	int64_t timeout_ms;	 /* then all is killed; 0: never */
 
 	/* Security. */
 	uint64_t capabilities; /* bit per CAP_*; see caps.h for the default */
@@ -128,8 +129,9 @@ struct sandbox {
 };
 
 struct sandbox_result {
-	int exit_code;	    /* of the process, or 128 + signal */
-	int signal;	    /* that ended it, or 0 */
+	int exit_code; /* of the process, or 128 + signal */
+	int signal;    /* that ended it, or 0 */
+	bool timed_out;
 	bool out_of_memory; /* a process was killed at the memory limit */
 	/* Of all together with a memory limit, else of the largest process. */
 	uint64_t peak_memory_bytes;

@@ -1,6 +1,7 @@
 /* The builder's side of the spawner. */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -9,6 +10,7 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "builder/sandbox/cgroup.h"
@@ -163,13 +165,37 @@ static int send_request(const struct spawner *s,
 	return 0;
 }
 
+/* What is left until `end`, for poll(). */
+static int ms_left(const struct timespec *end)
+{
+	struct timespec now;
+	int64_t left;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	left = (end->tv_sec - now.tv_sec) * INT64_C(1000) +
+	       (end->tv_nsec - now.tv_nsec) / 1000000 + 1;
+	return left < 0 ? 0 : left > INT_MAX ? INT_MAX : (int)left;
+}
+
+static struct timespec time_after(int64_t ms)
+{
+	struct timespec end;
+
+	clock_gettime(CLOCK_MONOTONIC, &end);
+	end.tv_sec += ms / 1000;
+	end.tv_nsec += ms % 1000 * 1000000;
+	return end;
+}
+
 /*
  * Wait for the reply. A cancelled run is told to the spawner by shutting our
  * side; it still replies, once every process is gone.
  */
-static int await_reply(int fd, struct cancel *cancel,
+static int await_reply(int fd, struct cancel *cancel, int64_t timeout_ms,
 		       struct spawner_reply *reply, struct error *err)
 {
+	const struct timespec end = time_after(timeout_ms);
+	bool is_over = false;
 	struct pollfd polled[2] = {
 		{ .fd = fd, .events = POLLIN },
 		{ .fd = cancel ? cancel_fd(cancel) : -1, .events = POLLIN },
@@ -177,10 +203,19 @@ static int await_reply(int fd, struct cancel *cancel,
 	ssize_t r;
 
 	for (;;) {
-		if (poll(polled, 2, -1) < 0 && errno != EINTR)
+		bool waits = timeout_ms && !is_over;
+		int n = poll(polled, 2, waits ? ms_left(&end) : -1);
+
+		if (n < 0 && errno != EINTR)
 			return error_sys(err, errno, "cannot wait");
-		if (polled[0].revents)
+		if (n > 0 && polled[0].revents)
 			break;
+		if (n == 0 && !ms_left(&end)) {
+			is_over = true;
+			shutdown(fd, SHUT_WR);
+		}
+		if (n <= 0)
+			continue;
 		if (polled[1].revents) {
 			shutdown(fd, SHUT_WR);
 			polled[1].fd = -1;
@@ -190,6 +225,11 @@ static int await_reply(int fd, struct cancel *cancel,
 	if (r != (ssize_t)sizeof(*reply))
 		return error_set(err, ERROR_SYSTEM,
 				 "the process that runs containers has ended");
+	if (!is_over)
+		return 0;
+	/* Init was killed and had nothing to say. */
+	reply->has_failed = false;
+	reply->result.timed_out = true;
 	return 0;
 }
 
@@ -245,7 +285,7 @@ int spawner_run(struct spawner *s, const struct sandbox *sb, int output_fd,
 	/* Else the end of the spawner would not be seen. */
 	close(steal_fd(&theirs));
 	cargo_close(&cargo);
-	if (await_reply(ours, cancel, &reply, err) < 0 ||
+	if (await_reply(ours, cancel, sb->timeout_ms, &reply, err) < 0 ||
 	    cancel_check(cancel, err) < 0)
 		return -1;
 	if (reply.has_failed) {

@@ -1,5 +1,6 @@
 #include "store/base/cancel.h"
 
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdint.h>
 #include <string.h>
@@ -61,8 +62,11 @@ int cancel_check(const struct cancel *c, struct error *err)
 		return 0;
 	if (signal < 0)
 		return error_set(err, ERROR_CANCELED, "canceled");
-	error_set(err, ERROR_CANCELED, "stopped by signal %d (%s)", signal,
-		  strsignal(signal));
+	if (signal == SIGALRM)
+		error_set(err, ERROR_CANCELED, "the time given is over");
+	else
+		error_set(err, ERROR_CANCELED, "stopped by signal %d (%s)",
+			  signal, strsignal(signal));
 	err->sys = signal;
 	return -1;
 }

@@ -16,7 +16,10 @@ int cancel_new(struct cancel **ret, struct error *err);
 void cancel_free(struct cancel *c);
 DEFINE_CLEANUP(struct cancel *, cancel_free);
 
-/* Ask everything to stop; async-signal-safe. `signal` becomes err->sys. */
+/*
+ * Ask everything to stop; async-signal-safe. `signal` becomes err->sys;
+ * SIGALRM stands for a time that is over.
+ */
 void cancel_trigger(struct cancel *c, int signal);
 
 /* A descriptor that polls readable once triggered; borrowed. */

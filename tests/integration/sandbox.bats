@@ -122,3 +122,52 @@ END
     fails 1 as_user shale build --memory 100m .
     says "no control group for memory"
 }
+
+# End a build of a step that ignores SIGNAL, and count the seconds.
+ended_by() { # SIGNAL
+    dockerfile <<'END'
+FROM @BASE@/busybox:static
+RUN trap '' INT TERM HUP; (sleep 4321 &) ; echo in; sleep 4321
+END
+    # Without job control a background command would ignore SIGINT.
+    set -m
+    "$SHALE" build --progress=plain . >log 2>&1 </dev/null 3>&- &
+    local pid=$! i
+    set +m
+    for ((i = 0; i < 100; i++)); do
+        grep -q ' in$' log && break
+        sleep 0.1
+    done
+    local begin=$EPOCHREALTIME
+    kill "-$1" "$pid"
+    status=0
+    wait "$pid" || status=$?
+    taken_ms=$(((${EPOCHREALTIME/./} - ${begin/./}) / 1000))
+    output=$(<log)
+    refute pgrep -fx "sleep 4321"
+}
+
+@test "Ctrl-C and friends end a build within two seconds" {
+    local signal
+    for signal in INT TERM HUP; do
+        ended_by "$signal"
+        equal "$status" "$((128 + $(kill -l "$signal")))" "exit status"
+        [ "$taken_ms" -lt 2000 ]
+        refute compgen -G "$SHALE_ROOT/tmp/*"
+    done
+}
+
+@test "a build ends after its --timeout, a step after its --step-timeout" {
+    try_run 'echo in; sleep 4322' --step-timeout 500ms
+    equal "$status" 1
+    says "ended by --step-timeout"
+    try_run 'echo in; sleep 4322' --timeout 1s
+    equal "$status" 142
+    says "the time given is over"
+    refute pgrep -fx "sleep 4322"
+    ran true --timeout 1h30m --step-timeout 90
+    for time in 1.5h x 5d 0 -3s; do
+        run shale build --timeout "$time" .
+        says "--timeout: \"$time\""
+    done
+}
