@@ -103,6 +103,7 @@ static const struct {
 	{ "starting", follow_spawner },
 	{ "naming the host", set_hostname },
 	{ "setting up the network", container_loopback_up },
+	{ "keeping mounts apart", container_isolate_mounts },
 	{ "mounting the root file system", container_mount_root },
 	{ "mounting /proc", container_mount_proc },
 	{ "mounting /sys", container_mount_sys },

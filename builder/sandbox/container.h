@@ -68,6 +68,7 @@ _Noreturn void container_main(const struct engine *engine,
 			      const struct container_fds *fds);
 
 /* Steps of the set-up; each names itself in its errors. */
+int container_isolate_mounts(struct container *c, struct error *err);
 int container_mount_root(struct container *c, struct error *err);
 int container_mount_proc(struct container *c, struct error *err);
 int container_mount_sys(struct container *c, struct error *err);

@@ -1,5 +1,6 @@
 /* The root of a container: an overlay over the layers and a stub layer. */
 #include <fcntl.h>
+#include <sched.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -235,16 +236,60 @@ int container_mount_root(struct container *c, struct error *err)
 	return -1;
 }
 
-int container_enter_root(struct container *c, struct error *err)
+/*
+ * In a chroot "/" is no mount, and nothing can be done to it. Joining our own
+ * namespace once more leads out, to the namespace's root.
+ */
+static int leave_chroot(struct error *err)
+{
+	autoclose int ns = open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC);
+
+	if (ns < 0 || setns(ns, CLONE_NEWNS) < 0)
+		return error_sys(err, errno, "cannot leave the chroot");
+	return 0;
+}
+
+/*
+ * Where the host shares its mounts, as systemd has it, ours would appear
+ * there, and pivot_root() refuses. What the host unmounts goes here as well.
+ */
+int container_isolate_mounts(struct container *c, struct error *err)
+{
+	const unsigned long flags = MS_SLAVE | MS_REC;
+	autoclose int here = -1;
+
+	(void)c;
+	if (mount(NULL, "/", NULL, flags, NULL) == 0)
+		return 0;
+	here = open_dir("/", err);
+	if (here < 0 || leave_chroot(err) < 0)
+		return -1;
+	if (mount(NULL, "/", NULL, flags, NULL) < 0)
+		return error_sys(err, errno, "cannot keep mounts apart");
+	if (fchdir(here) < 0 || chroot(".") < 0)
+		return error_sys(err, errno, "cannot return to the chroot");
+	return 0;
+}
+
+/*
+ * The old root ends up on top of the new one at the same place, and is taken
+ * off with everything mounted on it.
+ */
+static int change_root(const struct container *c, struct error *err)
 {
 	if (fchdir(c->root) < 0)
 		return error_sys(err, errno, "cannot enter the new root");
-	/*
-	 * The old root ends up on top of the new one at the same place, and
-	 * is taken off with everything mounted on it.
-	 */
 	if (syscall(SYS_pivot_root, ".", ".") < 0)
 		return error_sys(err, errno, "cannot change the root");
+	return 0;
+}
+
+int container_enter_root(struct container *c, struct error *err)
+{
+	if (change_root(c, err) < 0 &&
+	    (err->sys != EINVAL || leave_chroot(err) < 0 ||
+	     change_root(c, err) < 0))
+		return -1;
 	if (umount2(".", MNT_DETACH) < 0)
 		return error_sys(err, errno, "cannot detach the old root");
 	if (chdir("/") < 0)

@@ -292,3 +292,34 @@ COPY --from=b /etc/passwd /b
 END
     succeeds shale build .
 }
+
+one_run() {
+    dockerfile <<'END'
+FROM @BASE@/busybox:static
+RUN echo done > /done
+END
+}
+
+@test "where the host shares its mounts, as systemd does, it sees none of a build" {
+    needs_root
+    one_run
+    run unshare -m --propagation shared bash -c '"$SHALE" build . && awk "{ print \$5 }" /proc/self/mountinfo'
+    equal "$status" 0
+    says_not "$SHALE_ROOT/"
+}
+
+@test "a build works in a chroot" {
+    needs_root
+    one_run
+    mkdir -p "$T/root"/{usr,etc,proc,dev,tmp,program,context}
+    cp /etc/passwd /etc/group "$T/root/etc"
+    cp Dockerfile "$T/root/context"
+    cp "$SHALE" "$T/root/program/shale"
+    for link in bin sbin lib lib64; do ln -s "usr/$link" "$T/root/$link"; done
+    run unshare -m sh -ec 'cd "$T/root"
+        mount --bind /usr usr; mount --bind /dev dev; mount -t proc proc proc
+        export TMPDIR=/tmp HOME=/tmp ASAN_OPTIONS= UBSAN_OPTIONS=
+        chroot . /program/shale build --root /store -o type=local,dest=/out /context'
+    equal "$status" 0 "status, with this output: $output"
+    equal "$(cat "$T/root/out/done")" "done"
+}
