@@ -46,7 +46,8 @@ static int fill(struct registry *r, struct error *err)
 	r->hosts = map_new(free_host);
 	r->warnings = map_new(NULL);
 	r->present = map_new(NULL);
-	if (!r->hosts || !r->warnings || !r->present)
+	r->broken = map_new(NULL);
+	if (!r->broken || !r->hosts || !r->warnings || !r->present)
 		return error_nomem(err, "preparing the registry client");
 	return credentials_new(&credentials, &r->credentials, err);
 }
@@ -97,6 +98,8 @@ void registry_free(struct registry *r)
 	map_free(r->hosts);
 	map_free(r->warnings);
 	map_free(r->present);
+	map_free(r->broken);
+	mirrors_free(r->mirrors);
 	credentials_free(r->credentials);
 	r->transport->free(r->transport);
 	pthread_mutex_destroy(&r->lock);
@@ -106,12 +109,15 @@ void registry_free(struct registry *r)
 static int host_locked(struct registry *r, const char *domain,
 		       struct host **ret, struct error *err)
 {
-	const struct host_options options = {
+	struct host_options options = {
 		.insecure = r->options.insecure,
 		.ca_file = r->options.ca_file,
 	};
 	struct host *h = map_get(r->hosts, domain, strlen(domain));
 
+	if (!r->mirrors && mirrors_load(&r->mirrors, err) < 0)
+		return -1;
+	options.insecure |= mirrors_insecure(r->mirrors, domain);
 	if (!h && host_new(domain, &options, &h, err) == 0 &&
 	    map_put(r->hosts, domain, strlen(domain), h) < 0) {
 		host_free(h);
@@ -161,6 +167,65 @@ bool client_knows(struct registry *r, const char *key)
 void client_learn(struct registry *r, const char *key)
 {
 	add(r, r->present, key);
+}
+
+static int find_places(struct registry *r, const char *domain, const char *path,
+		       bool by_digest, struct strv *places, struct error *err)
+{
+	int failed = 0;
+
+	pthread_mutex_lock(&r->lock);
+	if (!r->mirrors)
+		failed = mirrors_load(&r->mirrors, err);
+	pthread_mutex_unlock(&r->lock);
+	/* Never changed once it is there. */
+	return failed ? -1
+		      : mirrors_find(r->mirrors, domain, path, by_digest,
+				     places, err);
+}
+
+/* Why one place failed, and what of it: only the last one's failure counts. */
+static bool may_go_on(struct registry *r, const char *domain,
+		      const struct error *err)
+{
+	char why[512];
+
+	if (err->kind == ERROR_CANCELED || err->kind == ERROR_NOMEM)
+		return false;
+	if (err->kind == ERROR_NETWORK)
+		add(r, r->broken, domain);
+	error_message(err, why, sizeof(why));
+	http_tell(&r->http, "mirror %s: %s; asking the next", domain, why);
+	return true;
+}
+
+int client_pull(struct registry *r, const char *domain, const char *path,
+		bool by_digest,
+		int (*get)(void *ctx, const char *domain, const char *path,
+			   struct error *err),
+		void *ctx, struct error *err)
+{
+	AUTO(strv_release) struct strv places = STRV_INIT;
+
+	if (find_places(r, domain, path, by_digest, &places, err) < 0)
+		return -1;
+	for (size_t i = 0; i < places.len; i++) {
+		bool last = i + 1 == places.len;
+		char *slash = strchr(places.items[i], '/');
+
+		if (!slash)
+			continue;
+		*slash = '\0';
+		if (!last && is_in(r, r->broken, places.items[i]))
+			continue;
+		if (get(ctx, places.items[i], slash + 1, err) == 0)
+			return 0;
+		if (last || !may_go_on(r, places.items[i], err))
+			return -1;
+	}
+	return error_set(err, ERROR_USAGE,
+			 "the places configured for %s/%s are no repositories",
+			 domain, path);
 }
 
 void client_warn(struct registry *r, const struct host *h,

@@ -4,6 +4,7 @@
 
 #include "registry/credentials.h"
 #include "registry/host.h"
+#include "registry/mirrors.h"
 #include "registry/registry.h"
 #include "registry/send.h"
 #include "store/store.h"
@@ -14,10 +15,12 @@ struct registry {
 	struct http_client http;
 	struct credentials *credentials;
 	struct store_fetcher fetcher;
-	pthread_mutex_t lock; /* for what follows */
-	struct map *hosts;    /* domain -> struct host */
-	struct map *warnings; /* texts of Warning fields already told */
-	struct map *present;  /* "domain/path@digest" of blobs we pushed */
+	pthread_mutex_t lock;	 /* for what follows */
+	struct map *hosts;	 /* domain -> struct host */
+	struct map *warnings;	 /* texts of Warning fields already told */
+	struct mirrors *mirrors; /* NULL before the first host */
+	struct map *broken;	 /* domains of mirrors not to be asked again */
+	struct map *present;	 /* "domain/path@digest" of blobs we pushed */
 };
 
 /* As registry_new(), over a given transport (taken, also on failure). */
@@ -28,6 +31,16 @@ int client_new(const struct registry_options *options,
 /* The host, made on first use and not necessarily connected; borrowed. */
 int client_host(struct registry *r, const char *domain, struct host **ret,
 		struct error *err);
+
+/*
+ * Call `get` for each place that "domain/path" may be pulled from, mirrors
+ * first, until it succeeds; the last failure, of the origin, is the error.
+ */
+int client_pull(struct registry *r, const char *domain, const char *path,
+		bool by_digest,
+		int (*get)(void *ctx, const char *domain, const char *path,
+			   struct error *err),
+		void *ctx, struct error *err);
 
 /* Pass on a registry's Warning field, each text once. */
 void client_warn(struct registry *r, const struct host *h,

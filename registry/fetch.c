@@ -184,10 +184,17 @@ static char *blob_path(const char *path, const struct digest *digest)
 	return buf_steal(&out);
 }
 
-int fetch_blob(struct registry *r, const char *domain, const char *path,
-	       const struct descriptor *desc, struct stream **ret,
-	       struct error *err)
+/* What is to be fetched, wherever from. */
+struct wanted {
+	struct registry *r;
+	const struct descriptor *desc;
+	struct stream **ret;
+};
+
+static int fetch_from(void *ctx, const char *domain, const char *path,
+		      struct error *err)
 {
+	const struct wanted *w = ctx;
 	struct blob_stream *b = calloc(1, sizeof(*b));
 	AUTO(stream_free) struct stream *owned = NULL;
 
@@ -196,19 +203,28 @@ int fetch_blob(struct registry *r, const char *domain, const char *path,
 	owned = &b->base;
 	b->base.read = blob_stream_read;
 	b->base.free = blob_free;
-	b->r = r;
-	b->digest = desc->digest;
-	b->size = desc->size;
+	b->r = w->r;
+	b->digest = w->desc->digest;
+	b->size = w->desc->size;
 	b->repository = strdup(path);
-	b->path = blob_path(path, &desc->digest);
+	b->path = blob_path(path, &w->desc->digest);
 	if (!b->repository || !b->path)
 		return error_nomem(err, "fetching a blob");
-	if (client_host(r, domain, &b->host, err) < 0)
+	if (client_host(w->r, domain, &b->host, err) < 0)
 		return -1;
 	if (connect_blob(b, err) < 0)
 		return -1;
-	*ret = steal_pointer(&owned);
+	*w->ret = steal_pointer(&owned);
 	return 0;
+}
+
+int fetch_blob(struct registry *r, const char *domain, const char *path,
+	       const struct descriptor *desc, struct stream **ret,
+	       struct error *err)
+{
+	struct wanted w = { r, desc, ret };
+
+	return client_pull(r, domain, path, true, fetch_from, &w, err);
 }
 
 static int read_small(struct registry *r, const char *domain, const char *path,

@@ -83,31 +83,48 @@ static int get_once(struct registry *r, struct host *h,
 	return 0;
 }
 
-int manifest_get(struct registry *r, const char *domain, const char *path,
-		 const char *version, const struct digest *expected,
-		 struct manifest_text *ret, struct error *err)
+/* What is to be got, wherever from. */
+struct wanted {
+	struct registry *r;
+	const char *version;
+	const struct digest *expected;
+	struct manifest_text *ret;
+};
+
+static int get_from(void *ctx, const char *domain, const char *path,
+		    struct error *err)
 {
+	const struct wanted *w = ctx;
 	AUTO(strv_release) struct strv fields = STRV_INIT;
 	AUTO(buf_release) struct buf where = BUF_INIT;
 	struct request rq = {
 		.method = "GET",
 		.access = { .repository = path },
 		.fields = &fields,
-		.by_digest = expected,
+		.by_digest = w->expected,
 	};
 	struct host *h;
 	bool again;
 
 	strv_append(&fields, accepted);
-	buf_printf(&where, "/v2/%s/manifests/%s", path, version);
+	buf_printf(&where, "/v2/%s/manifests/%s", path, w->version);
 	if (buf_check(&where, "fetching a manifest", err) < 0 ||
 	    strv_check(&fields, "fetching a manifest", err) < 0 ||
-	    client_host(r, domain, &h, err) < 0)
+	    client_host(w->r, domain, &h, err) < 0)
 		return -1;
 	rq.path = where.data;
-	if (get_once(r, h, &rq, expected, ret, &again, err) == 0)
+	if (get_once(w->r, h, &rq, w->expected, w->ret, &again, err) == 0)
 		return 0;
 	if (!again)
 		return -1;
-	return get_once(r, h, &rq, expected, ret, &again, err);
+	return get_once(w->r, h, &rq, w->expected, w->ret, &again, err);
+}
+
+int manifest_get(struct registry *r, const char *domain, const char *path,
+		 const char *version, const struct digest *expected,
+		 struct manifest_text *ret, struct error *err)
+{
+	struct wanted w = { r, version, expected, ret };
+
+	return client_pull(r, domain, path, expected, get_from, &w, err);
 }
