@@ -135,13 +135,21 @@ static int open_named(const struct fetch_env *env,
 	return open_place(env->batch, in, name, &place, NULL, NULL, err);
 }
 
+static bool is_open(const struct build_input *in, const char *name)
+{
+	for (size_t i = 0; i < in->n_contexts; i++)
+		if (!strcmp(in->contexts[i].name, name))
+			return true;
+	return false;
+}
+
 int build_input_open_named(const struct fetch_env *env,
 			   const struct build_input_options *options,
 			   const struct plan *plan, struct build_input *in,
 			   struct error *err)
 {
 	for (size_t i = 0; i < in->n_named; i++)
-		if (!in->named[i].ref &&
+		if (!in->named[i].ref && !is_open(in, in->named[i].name) &&
 		    plan_reads_context(plan, in->named[i].name) &&
 		    open_named(env, options, in, i, err) < 0)
 			return -1;

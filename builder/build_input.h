@@ -40,7 +40,10 @@ int build_input_read(const struct fetch_env *env,
 		     const struct build_input_options *options,
 		     struct build_input *ret, struct error *err);
 
-/* Open the named contexts that hold files which `plan` reads. */
+/*
+ * Open the named contexts that hold files which `plan` reads, unless they are
+ * open: a build may have several plans.
+ */
 int build_input_open_named(const struct fetch_env *env,
 			   const struct build_input_options *options,
 			   const struct plan *plan, struct build_input *in,
