@@ -133,6 +133,11 @@ int dockerfile_read(const struct fetch_env *env,
 					    : strdup(file);
 	if (!*name)
 		return error_nomem(err, "reading the Dockerfile");
+	if (file && place->is_dockerfile)
+		return error_set(err, ERROR_USAGE,
+				 "there are two Dockerfiles: one in the build "
+				 "context's place, and -f %s",
+				 *name);
 	if (file && !strcmp(file, "-"))
 		return io_read_all(STDIN_FILENO, DOCKERFILE_MAX,
 				   "standard input", text, err);

@@ -141,6 +141,8 @@ ENV a=b' >"$T/web/Dockerfile"
     says "Dockerfile:2"
     fails 2 shale build -f - - </dev/null
     says "standard input cannot be both"
+    fails 2 shale build -f "$T/web/Dockerfile" - <"$T/web/Dockerfile"
+    says "there are two Dockerfiles"
 }
 
 @test "-f names a file of the context that was fetched, never one outside" {
