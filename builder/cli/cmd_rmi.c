@@ -3,6 +3,7 @@
 
 #include "builder/cli/commands.h"
 #include "builder/cli/session.h"
+#include "store/gc.h"
 #include "store/names.h"
 
 /* All names of one image go when it is removed by its id. */
@@ -41,6 +42,20 @@ static int remove_one(struct session *s, const char *text, struct error *err)
 	return 0;
 }
 
+/* What no name and no remembered step needs goes, unless a build is on. */
+static int free_space(struct session *s, struct error *err)
+{
+	const struct gc_options unneeded = { 0 };
+	struct error problem = ERROR_INIT;
+
+	batch_free(steal_pointer(&s->batch));
+	if (gc_run(s->store, &unneeded, s->cancel, NULL, &problem) == 0 ||
+	    problem.kind == ERROR_REFUSED)
+		return 0;
+	*err = problem;
+	return error_wrap(err, "freeing space");
+}
+
 int cmd_rmi(int argc, char **argv, struct error *err)
 {
 	struct session_options options = { 0 };
@@ -71,5 +86,5 @@ int cmd_rmi(int argc, char **argv, struct error *err)
 			return -1;
 		error_clear(err);
 	}
-	return 0;
+	return free_space(s, err);
 }

@@ -50,6 +50,16 @@ int output_write(struct session *s, const struct output *o, struct image *image,
 		 const struct strv *names, const int64_t *epoch,
 		 struct output_result *ret, struct error *err);
 
+/* An image and the full references it goes under. */
+struct output_image {
+	struct image *image;
+	const struct strv *names;
+};
+
+/* Write `n` images, at least one, to one archive (oci or docker). */
+int output_save(struct session *s, const struct output *o,
+		const struct output_image *images, size_t n, struct error *err);
+
 /* Push the image under every name; `*manifest` is what was pushed. */
 int output_push(struct session *s, struct image *image,
 		const struct strv *names, const struct layer_format *format,

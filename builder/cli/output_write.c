@@ -13,33 +13,44 @@
 struct job {
 	struct session *s;
 	const struct output *o;
-	struct image *image;
-	const struct strv *names;
+	const struct output_image *images;
+	size_t n;
 	struct layer_format format;
 	struct output_result *result;
 };
 
-static int write_to(const struct job *job, const struct export_target *to,
-		    struct error *err)
+static int write_images(const struct job *job, const struct export_target *to,
+			struct error *err)
 {
-	const char *none = NULL;
-	struct export_image item = {
-		.image = job->image,
-		.names = job->names->len
-				 ? (const char *const *)job->names->items
-				 : &none,
-	};
+	static const char *const none = NULL;
+	autofree struct export_image *items = calloc(job->n, sizeof(*items));
 	AUTO(descriptor_release) struct descriptor manifest = { 0 };
+	size_t i;
 
-	if (job->o->kind == OUTPUT_TAR || job->o->kind == OUTPUT_LOCAL)
-		return export_tree(job->s->batch, job->image, job->format.clamp,
-				   to, err);
-	if (export_oci(job->s->batch, &item, 1, &job->format,
+	if (!items)
+		return error_nomem(err, "exporting images");
+	for (i = 0; i < job->n; i++) {
+		const struct strv *names = job->images[i].names;
+
+		items[i].image = job->images[i].image;
+		items[i].names =
+			names->len ? (const char *const *)names->items : &none;
+	}
+	if (export_oci(job->s->batch, items, job->n, &job->format,
 		       job->o->kind == OUTPUT_DOCKER, job->o->annotations, to,
 		       &manifest, err) < 0)
 		return -1;
 	job->result->manifest = manifest.digest;
 	return 0;
+}
+
+static int write_to(const struct job *job, const struct export_target *to,
+		    struct error *err)
+{
+	if (job->o->kind == OUTPUT_TAR || job->o->kind == OUTPUT_LOCAL)
+		return export_tree(job->s->batch, job->images[0].image,
+				   job->format.clamp, to, err);
+	return write_images(job, to, err);
 }
 
 static int write_stdout(const struct job *job, struct error *err)
@@ -154,7 +165,8 @@ static int run_job(const struct job *job, struct error *err)
 	case OUTPUT_IMAGE:
 		if (!job->o->push)
 			return 0;
-		return output_push(job->s, job->image, job->names, &job->format,
+		return output_push(job->s, job->images[0].image,
+				   job->images[0].names, &job->format,
 				   job->o->annotations, &job->result->manifest,
 				   err);
 	case OUTPUT_LOCAL:
@@ -182,18 +194,35 @@ static const char *describe(enum output_kind kind)
 	return labels[kind];
 }
 
+/* Run it as a step of its own. */
+static int show_job(const struct job *job, struct error *err)
+{
+	struct session *s = job->s;
+	unsigned step = progress_add(s->progress, describe(job->o->kind));
+	int rc;
+
+	s->transfer_step = step;
+	progress_start(s->progress, step);
+	rc = run_job(job, err);
+	progress_end(s->progress, step, rc < 0 ? PROGRESS_ERROR : PROGRESS_DONE,
+		     rc < 0 ? "failed" : NULL);
+	return rc;
+}
+
 int output_write(struct session *s, const struct output *o, struct image *image,
 		 const struct strv *names, const int64_t *epoch,
 		 struct output_result *ret, struct error *err)
 {
+	const struct output_image item = {
+		.image = image,
+		.names = o->names.len ? &o->names : names,
+	};
 	struct job job = { .s = s,
 			   .o = o,
-			   .image = image,
-			   .names = o->names.len ? &o->names : names,
+			   .images = &item,
+			   .n = 1,
 			   .format = o->format,
 			   .result = ret };
-	unsigned step;
-	int rc;
 
 	if (o->kind == OUTPUT_CACHE_ONLY ||
 	    (o->kind == OUTPUT_IMAGE && !o->push))
@@ -203,11 +232,19 @@ int output_write(struct session *s, const struct output *o, struct image *image,
 				 "rewrite-timestamp=true needs "
 				 "SOURCE_DATE_EPOCH");
 	job.format.clamp = o->rewrite_timestamp ? epoch : NULL;
-	step = progress_add(s->progress, describe(o->kind));
-	s->transfer_step = step;
-	progress_start(s->progress, step);
-	rc = run_job(&job, err);
-	progress_end(s->progress, step, rc < 0 ? PROGRESS_ERROR : PROGRESS_DONE,
-		     rc < 0 ? "failed" : NULL);
-	return rc;
+	return show_job(&job, err);
+}
+
+int output_save(struct session *s, const struct output *o,
+		const struct output_image *images, size_t n, struct error *err)
+{
+	struct output_result ignored;
+	const struct job job = { .s = s,
+				 .o = o,
+				 .images = images,
+				 .n = n,
+				 .format = o->format,
+				 .result = &ignored };
+
+	return show_job(&job, err);
 }
