@@ -72,7 +72,8 @@ ALL_CFLAGS = -std=c17 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -DSHALE_VERSION='"$(V
 	$(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-omit-frame-pointer -fno-sanitize-recover=undefined) \
 	$(CFLAGS)
 ALL_LIBS = $(library_libs) -lm $(LIBS)
-ALL_LDFLAGS = -pthread $(if $(SANITIZE),-fsanitize=$(SANITIZE)) $(LDFLAGS)
+# Symbols are found at the start and not again in each process of a container.
+ALL_LDFLAGS = -pthread -Wl,-z,relro,-z,now $(if $(SANITIZE),-fsanitize=$(SANITIZE)) $(LDFLAGS)
 
 base_src := $(wildcard store/base/*.c)
 store_src := $(wildcard store/*.c)
