@@ -153,13 +153,13 @@ $(build)/%.h.alone: %.h $(build)/flags | $(packages_first)
 headers: $(headers:%=$(build)/%.alone)
 
 test: all $(units) $(replays) headers
-	tests/run.sh tests/check-layers.sh $(units) $(replays) $(integrations)
+	@tests/run.sh tests/check-layers.sh $(units) $(replays) $(integrations)
 
 unit: $(units)
-	tests/run.sh $(units)
+	@tests/run.sh $(units)
 
 integration: all
-	tests/run.sh $(integrations)
+	@tests/run.sh $(integrations)
 
 check-layers:
 	@tests/check-layers.sh
