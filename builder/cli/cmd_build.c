@@ -204,9 +204,12 @@ static int parse_network(const char *text, struct solve_options *so,
 			 struct error *err)
 {
 	so->network = SANDBOX_NETWORK_HOST;
-	if (!text || !strcmp(text, "default") || !strcmp(text, "private"))
+	if (!text || !strcmp(text, "default"))
 		return 0;
-	if (!strcmp(text, "none"))
+	/* Asked for by name it is had or refused, never the host's instead. */
+	if (!strcmp(text, "private"))
+		so->network = SANDBOX_NETWORK_PRIVATE;
+	else if (!strcmp(text, "none"))
 		so->network = SANDBOX_NETWORK_NONE;
 	else if (!strcmp(text, "host"))
 		so->allow_host_network = true;
