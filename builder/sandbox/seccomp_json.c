@@ -331,7 +331,7 @@ static int add_arch_map(struct profile *p, json_t *map, struct error *err)
 
 		if (!name || strlen(name) < 10)
 			return bad(err, "architecture", name);
-		for (name += 10; name[n] && n < sizeof(lower) - 1; n++)
+		for (name += 10; n < sizeof(lower) - 1 && name[n]; n++)
 			lower[n] = (char)(name[n] >= 'A' && name[n] <= 'Z'
 						  ? name[n] | 0x20
 						  : name[n]);
