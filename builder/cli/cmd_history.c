@@ -15,12 +15,13 @@
 static void add_created_by(struct strv *cells, const char *text, bool whole)
 {
 	AUTO(buf_release) struct buf line = BUF_INIT;
-	size_t i;
+	const char *c, *end = text + strlen(text);
 
-	for (i = 0; text[i] && (whole || i < CREATED_BY_WIDTH); i++)
-		buf_append_char(&line,
-				(unsigned char)text[i] < 0x20 ? ' ' : text[i]);
-	if (text[i])
+	if (!whole && end - text > CREATED_BY_WIDTH)
+		end = text + CREATED_BY_WIDTH;
+	for (c = text; c < end; c++)
+		buf_append_char(&line, (unsigned char)*c < 0x20 ? ' ' : *c);
+	if (*end)
 		buf_append_str(&line, "...");
 	strv_append(cells, line.data ? line.data : "");
 	cells->failed |= line.failed;

@@ -286,7 +286,7 @@ static int add_arch(struct profile *p, const char *name, struct error *err)
 	if (!name || strncmp(name, prefix, strlen(prefix)) != 0)
 		return bad(err, "architecture", name);
 	name += strlen(prefix);
-	for (; name[i] && i < sizeof(lower) - 1; i++)
+	for (; i < sizeof(lower) - 1 && name[i]; i++)
 		lower[i] = name[i] >= 'A' && name[i] <= 'Z'
 				   ? (char)(name[i] | 0x20)
 				   : name[i];
