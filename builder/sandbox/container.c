@@ -36,12 +36,19 @@ static void report(int fd, const struct container_report *r)
 	(void)ignored;
 }
 
-static _Noreturn void fail(const struct container *c, const struct error *err)
+#define FAILED_STATUS 125
+
+static void report_failure(const struct container *c, const struct error *err)
 {
 	const struct container_report r = { .has_failed = true, .err = *err };
 
 	report(c->fds.status, &r);
-	_exit(125);
+}
+
+static _Noreturn void fail(const struct container *c, const struct error *err)
+{
+	report_failure(c, err);
+	_exit(FAILED_STATUS);
 }
 
 /*
@@ -170,7 +177,10 @@ static _Noreturn void be_init(struct container *c, pid_t program)
 	_exit(0);
 }
 
-/* In the child. What it changes must be its own: memory is shared. */
+/*
+ * In the child. What it changes must be its own: memory is shared. It returns
+ * to end: what tools do before calls that never return is lost on this stack.
+ */
 static int be_program(void *arg)
 {
 	const struct container *shared = arg;
@@ -178,7 +188,8 @@ static int be_program(void *arg)
 	struct error err = ERROR_INIT;
 
 	container_exec(&c, &err);
-	fail(&c, &err);
+	report_failure(&c, &err);
+	return FAILED_STATUS;
 }
 
 /*
