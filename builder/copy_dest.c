@@ -270,7 +270,7 @@ static struct dest_entry *make_new_dir(struct copy_dest *d, const char *path,
 	}
 	/* A symbolic mode speaks of files that are there already. */
 	if (policy->chmod && policy->chmod->octal)
-		e->meta.mode = policy->chmod->mode;
+		e->meta.mode = policy->chmod->mode & 0777;
 	e->opaque = map_get(d->removed, path, strlen(path)) != NULL;
 	d->changed = true;
 	return e;
@@ -348,6 +348,17 @@ int copy_dest_make_dir(struct copy_dest *d, const char *path,
 		       const struct copy_policy *policy, struct error *err)
 {
 	return get_dir(d, path, policy, err) ? 0 : -1;
+}
+
+void copy_dest_set_time(struct copy_dest *d, const char *path,
+			struct timespec mtime)
+{
+	struct dest_entry *e = find_entry(d, path, strlen(path));
+
+	if (!e)
+		return;
+	e->meta.mtime = mtime;
+	d->changed = true;
 }
 
 /* Take away what was placed at and below `path`, and hide what lies below. */

@@ -59,10 +59,15 @@ struct copy_bytes {
 
 /*
  * Make the directory `path` (resolved) and its parents unless they exist;
- * missing ones are 0755 with the policy's owner and octal mode.
+ * missing ones are 0755 with the policy's owner and the permissions of its
+ * octal mode.
  */
 int copy_dest_make_dir(struct copy_dest *d, const char *path,
 		       const struct copy_policy *policy, struct error *err);
+
+/* The time of something placed or made at `path`; nothing when nothing was. */
+void copy_dest_set_time(struct copy_dest *d, const char *path,
+			struct timespec mtime);
 
 /*
  * Place `meta` at `path` (resolved parents); strings in it but the path are

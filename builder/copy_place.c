@@ -16,6 +16,7 @@ struct placing {
 	char *target;	       /* args->dest with its links resolved */
 	enum copy_found found; /* there */
 	bool must_be_dir;
+	bool timed; /* a directory's time was given to the target */
 };
 
 /* "/x/", "/x/." and "/x/.." name directories, whatever is there. */
@@ -132,11 +133,23 @@ static int place_with_parents(struct placing *p, struct error *err)
 	return put_contents(p, path, err);
 }
 
+/*
+ * Of the directory itself only the time arrives, as in the reference; of the
+ * root of a context, which is made for the build there, not even that.
+ */
 static int place_directory(struct placing *p, struct error *err)
 {
-	if (copy_dest_make_dir(p->dest, p->target, &p->how->policy, err) < 0)
+	const struct entry *top = &p->src->top->meta;
+
+	if (copy_dest_make_dir(p->dest, p->target, &p->how->policy, err) < 0 ||
+	    put_contents(p, p->target, err) < 0)
 		return -1;
-	return put_contents(p, p->target, err);
+	if (*top->path || p->timed)
+		copy_dest_set_time(p->dest, p->target,
+				   *top->path ? top->mtime
+					      : p->how->policy.now);
+	p->timed = *top->path;
+	return 0;
 }
 
 static int place_file(struct placing *p, struct error *err)
@@ -149,6 +162,8 @@ static int place_file(struct placing *p, struct error *err)
 	if (!path ||
 	    copy_dest_make_dir(p->dest, p->target, &p->how->policy, err) < 0)
 		return -1;
+	if (p->timed)
+		copy_dest_set_time(p->dest, p->target, p->how->policy.now);
 	return put_file(p, path, err);
 }
 
@@ -195,7 +210,7 @@ static int check_several(const struct placing *p, struct error *err)
 	const struct copy_args *args = p->how->args;
 
 	if (args->sources.len + args->n_files < 2 || p->must_be_dir ||
-	    p->found == COPY_DIR)
+	    p->found == COPY_DIR || args->parents)
 		return 0;
 	return error_set(err, ERROR_DOCKERFILE,
 			 "When using %s with more than one source file, the "

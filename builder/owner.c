@@ -129,3 +129,16 @@ int owner_of_process(const char *text, struct view *root, struct user *ret,
 		return -1;
 	return user_resolve(text && *text ? text : "0:0", &d.files, ret, err);
 }
+
+int owner_of_workdir(const char *text, struct view *root, struct owner *ret,
+		     struct error *err)
+{
+	AUTO(user_release) struct user user = { 0 };
+
+	if (owner_of_process(text, root, &user, err) < 0)
+		return -1;
+	*ret = (struct owner){ user.uid, user.gid };
+	if (text && is_number(text))
+		ret->gid = ret->uid;
+	return 0;
+}

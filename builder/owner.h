@@ -27,4 +27,11 @@ int owner_parse(const char *text, struct view *root, struct owner *ret,
 int owner_of_process(const char *text, struct view *root, struct user *ret,
 		     struct error *err);
 
+/*
+ * Who owns the directories that WORKDIR makes for the USER `text`. As with
+ * --chown, a number without a group is the number of the group, too.
+ */
+int owner_of_workdir(const char *text, struct view *root, struct owner *ret,
+		     struct error *err);
+
 #endif

@@ -6,9 +6,9 @@
 static int make_policy(struct step_job *job, struct view *view,
 		       struct copy_policy *policy, struct error *err)
 {
-	AUTO(user_release) struct user user = { 0 };
+	struct owner user;
 
-	if (owner_of_process(job->step->u.workdir.user, view, &user, err) < 0)
+	if (owner_of_workdir(job->step->u.workdir.user, view, &user, err) < 0)
 		return -1;
 	*policy = (struct copy_policy){
 		.chown = true,

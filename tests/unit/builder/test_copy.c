@@ -151,6 +151,7 @@ static void owners_and_modes_can_be_set(void **state)
 		{ "COPY --chmod=a=rX dir /n",
 		  "n/ n/sub(555,0:0)/ n/sub/y(444,0:0)=y n/x(444,0:0)=x" },
 		{ "COPY --chmod=4755 a.txt /q", "q(4755,0:0)=a" },
+		{ "COPY --chmod=4755 a.txt /n/", "n/ n/a.txt(4755,0:0)=a" },
 		{ "COPY --link --chown=ann a.txt /q", "!ann" },
 	};
 
@@ -322,6 +323,7 @@ static void directories_are_made_for_workdir(void **state)
 	static const struct row rows[] = {
 		{ "WORKDIR /n/m", "n/ n/m/" },
 		{ "USER 7:8\nWORKDIR /n/m", "n(755,7:8)/ n/m(755,7:8)/" },
+		{ "USER 7\nWORKDIR /n", "n(755,7:7)/" },
 		{ "USER ann\nWORKDIR /l/m", "d(700,3:4)/ d/m(755,1000:1001)/" },
 		{ "WORKDIR /d", "" },
 		{ "WORKDIR /l", "" },
