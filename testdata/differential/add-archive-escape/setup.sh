@@ -1,0 +1,2 @@
+text up
+archive out.tar -P --transform 's,up,../../up,' up

@@ -1,0 +1,3 @@
+text .wh.x
+archive wh.tar .wh.x
+rm .wh.x

@@ -1,0 +1,2 @@
+text second
+archive z.tar second

@@ -1,0 +1,1 @@
+zstd -q arch.tar

@@ -1,0 +1,3 @@
+mkdir void
+: >none
+chmod 700 void

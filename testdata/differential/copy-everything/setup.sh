@@ -1,0 +1,1 @@
+printf 'Dockerfile\n*.gz\n.dockerignore\n' >.dockerignore

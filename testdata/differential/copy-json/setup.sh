@@ -1,0 +1,3 @@
+text 'a b'
+text q
+text "'q'"

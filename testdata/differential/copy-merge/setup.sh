@@ -1,0 +1,2 @@
+chmod 711 dir dir/sub
+mkdir dir/sub/deep

@@ -1,0 +1,1 @@
+text "odd/$(printf 'a\377b')"

@@ -1,0 +1,3 @@
+text '[x]'
+text .hidden
+printf 'Dockerfile\narch.tar.gz\n' >.dockerignore

@@ -1,0 +1,2 @@
+echo 'a.txt' >.dockerignore
+printf 'b.txt\nDockerfile*\n' >Dockerfile.dockerignore

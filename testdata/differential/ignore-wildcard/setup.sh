@@ -1,0 +1,1 @@
+printf 'a.txt\n**/sub\nDockerfile\n' >.dockerignore

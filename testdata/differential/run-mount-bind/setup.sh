@@ -1,0 +1,1 @@
+printf '*.gz\nDockerfile\n.dockerignore\n' >.dockerignore
