@@ -160,10 +160,6 @@ static int expand_escape(struct expansion *x, struct sink *to)
 		return -1;
 	if (x->p == x->end)
 		return 0;
-	if (x->quotes_are_data && !x->keep_escapes && *x->p == '\n') {
-		x->p++;
-		return 0;
-	}
 	return put_rune(x, to);
 }
 

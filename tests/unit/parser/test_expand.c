@@ -298,7 +298,7 @@ static void heredoc_bodies_keep_their_quotes(void **state)
 		{ "Hello '${PWD}'!\n", "Hello '/home'!\n" },
 		{ "\\\\\n", "\\\n" },
 		{ "\\$A\n", "$A\n" },
-		{ "a\\\nb\n", "ab\n" },
+		{ "a\\\nb\n", "a\nb\n" },
 		{ "\"$ABC\" it's\n", "\"abc\" it's\n" },
 		{ "", "" },
 	};
