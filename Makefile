@@ -169,7 +169,7 @@ fuzz: $(fuzzers)
 
 nightly: $(program) $(fuzzers)
 	tests/fuzz/run.sh $(NIGHTLY_SECONDS) $(fuzzers)
-	SHALE_TEST_ROUNDS=1000 SHALE_TEST_TIMEOUT=86400 tests/run.sh $(integrations)
+	SHALE_TEST_ROUNDS=1000 SHALE_TEST_TIMEOUT=86400 tests/run.sh $(integrations) $(wildcard tests/nightly/*.bats)
 
 demo: $(program) | $(packages_first)
 	@tests/demo.sh ./$(program)

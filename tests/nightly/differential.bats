@@ -12,7 +12,7 @@ setup() { test_begin; }
 teardown() { test_end; }
 
 differential() { # REFERENCE [CASE..]
-    succeeds timeout 1200 python3 "$here/differential.py" --base "$BASE" \
+    succeeds timeout 1200 python3 "$here/../nightly/differential.py" --base "$BASE" \
         --ours "$BATS_FILE_TMPDIR/ours" --work "$BATS_FILE_TMPDIR/$REFERENCE_NAME" "$@"
     tail -n 1 <<<"$output" >&3
 }
