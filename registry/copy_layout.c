@@ -120,17 +120,19 @@ static const struct descriptor *find_entry(const struct manifest *index,
 	}
 	if (found && !several)
 		return found;
+	if (!found && !name) {
+		error_set(err, ERROR_NOT_FOUND, "it holds no image");
+		return NULL;
+	}
 	list_names(index, &names);
 	if (several)
 		error_set(err, ERROR_USAGE,
 			  "it holds several images; name one of: %.1000s",
 			  names.data ? names.data : "");
-	else if (name)
+	else
 		error_set(err, ERROR_NOT_FOUND,
 			  "it has no image '%s', only: %.1000s", name,
 			  names.data ? names.data : "none");
-	else
-		error_set(err, ERROR_NOT_FOUND, "it holds no image");
 	return NULL;
 }
 

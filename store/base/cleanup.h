@@ -59,6 +59,7 @@ static inline void cleanup_file(FILE **file)
  * cleanup_foo_free(), used as AUTO(foo_free) struct foo *f = NULL;
  */
 #define DEFINE_CLEANUP(type, release)                     \
+	__attribute__((unused))                           \
 	static inline void cleanup_##release(type *value) \
 	{                                                 \
 		int saved_errno = errno;                  \
@@ -69,6 +70,7 @@ static inline void cleanup_file(FILE **file)
 
 /* The same for storage that is released through a pointer to it. */
 #define DEFINE_RELEASE(type, release)                       \
+	__attribute__((unused))                             \
 	static inline void cleanup_##release(type *storage) \
 	{                                                   \
 		int saved_errno = errno;                    \
