@@ -1,0 +1,287 @@
+#include "builder/cli/build_command.h"
+
+#include <string.h>
+
+#include "builder/cli/commands.h"
+
+void build_command_release(struct build_command *c)
+{
+	struct strv *lists[] = { &c->tags,    &c->build_args,
+				 &c->labels,  &c->build_contexts,
+				 &c->outputs, &c->no_cache_stages,
+				 &c->names,   &c->add_hosts,
+				 &c->allow,   &c->secrets };
+	size_t i;
+
+	for (i = 0; i < ARRAY_LEN(lists); i++)
+		strv_release(lists[i]);
+	for (i = 0; i < c->n_parsed; i++)
+		output_release(&c->parsed[i]);
+	buf_release(&c->explanation);
+	strv_release(&c->cache_from_texts);
+	strv_release(&c->cache_to_texts);
+	cache_options_release(&c->cache_from);
+	cache_options_release(&c->cache_to);
+	free(c->parsed);
+	free(c->context);
+	limit_options_release(&c->limits);
+	security_options_release(&c->security);
+}
+static int parse_words(struct build_command *c, int argc, char **argv,
+		       struct error *err)
+{
+	static const struct command_usage usage = {
+		"build [OPTIONS] PATH|URL|-",
+		"build takes one PATH or URL, the build context; \".\" is "
+		"this directory",
+		1, 1
+	};
+	const struct option_spec specs[] = {
+		{ "file", 'f', OPTION_STRING, &c->input.dockerfile, "FILE",
+		  "Dockerfile, or its URL (default: Dockerfile in PATH; -: "
+		  "stdin)" },
+		{ "tag", 't', OPTION_LIST, &c->tags, "NAME",
+		  "name the image; repeatable" },
+		{ "target", 0, OPTION_STRING, &c->target, "STAGE",
+		  "build this stage instead of the last" },
+		{ "build-arg", 0, OPTION_LIST, &c->build_args, "NAME=VALUE",
+		  "value of an ARG; a bare NAME takes the environment's" },
+		{ "build-context", 0, OPTION_LIST, &c->build_contexts,
+		  "NAME=WHERE",
+		  "further context for FROM and --from: a directory, archive, "
+		  "URL, docker-image:// or oci-layout://" },
+		{ "label", 0, OPTION_LIST, &c->labels, "NAME=VALUE",
+		  "add a label" },
+		{ "output", 'o', OPTION_LIST, &c->outputs, "SPEC",
+		  "type=image|registry|oci|docker|tar|local,dest=..." },
+		{ "check", 0, OPTION_BOOL, &c->check, NULL,
+		  "lint the Dockerfile instead of building" },
+		{ "call", 0, OPTION_STRING, &c->call_text, "METHOD",
+		  "build, check, outline or targets[,format=json]" },
+		{ "push", 0, OPTION_BOOL, &c->push, NULL,
+		  "push under every name" },
+		{ "load", 0, OPTION_BOOL, &c->load, NULL,
+		  "keep the image in the local store (always done)" },
+		{ "platform", 0, OPTION_STRING, &c->platform, "OS/ARCH",
+		  "platform to build for (default: this machine's)" },
+		{ "pull", 0, OPTION_BOOL, &c->pull, NULL,
+		  "ask registries for newer base images" },
+		{ "no-cache", 0, OPTION_BOOL, &c->no_cache, NULL,
+		  "run every step again" },
+		{ "no-cache-filter", 0, OPTION_LIST, &c->no_cache_stages,
+		  "STAGE", "run the steps of this stage again" },
+		{ "cache-from", 0, OPTION_LIST, &c->cache_from_texts, "SPEC",
+		  "NAME, type=registry,ref=NAME or type=local,src=DIR" },
+		{ "cache-to", 0, OPTION_LIST, &c->cache_to_texts, "SPEC",
+		  "type=registry,ref=NAME, type=local,dest=DIR or "
+		  "type=inline[,mode=max]" },
+		{ "explain", 0, OPTION_BOOL, &c->explain, NULL,
+		  "say why steps were not taken from the cache" },
+		{ "network", 0, OPTION_STRING, &c->network, "MODE",
+		  "network of RUN: default, none or host" },
+		{ "add-host", 0, OPTION_LIST, &c->add_hosts, "HOST:IP",
+		  "line for /etc/hosts during RUN" },
+		{ "allow", 0, OPTION_LIST, &c->allow, "ENTITLEMENT",
+		  "network.host or security.insecure" },
+		{ "secret", 0, OPTION_LIST, &c->secrets, "SPEC",
+		  "id=ID[,src=FILE|,env=NAME] for RUN --mount=type=secret" },
+		SECURITY_OPTIONS(c->security),
+		LIMIT_OPTIONS(c->limits),
+		{ "iidfile", 0, OPTION_STRING, &c->iidfile, "FILE",
+		  "write the image id here" },
+		{ "metadata-file", 0, OPTION_STRING, &c->metadata_file, "FILE",
+		  "write digests and names as JSON here" },
+		{ "quiet", 'q', OPTION_BOOL, &c->quiet, NULL,
+		  "print the image id only" },
+		SESSION_STORE_OPTIONS(c->session),
+		SESSION_REGISTRY_OPTIONS(c->session),
+		/* What other builders take and we need not. */
+		{ "rm", 0, OPTION_IGNORED_BOOL, NULL, NULL, NULL },
+		{ "force-rm", 0, OPTION_IGNORED_BOOL, NULL, NULL, NULL },
+		{ "layers", 0, OPTION_IGNORED_BOOL, NULL, NULL, NULL },
+		{ "builder", 0, OPTION_IGNORED_STRING, NULL, NULL, NULL },
+	};
+	AUTO(strv_release) struct strv words = STRV_INIT;
+	int rc = options_command(&usage, specs, ARRAY_LEN(specs), argc, argv,
+				 &words, err);
+
+	if (rc > 0)
+		c->context = strv_remove(&words, 0);
+	return rc;
+}
+
+static int parse_tags(struct build_command *c, struct error *err)
+{
+	size_t i;
+
+	for (i = 0; i < c->tags.len; i++) {
+		char *name = session_name(c->tags.items[i], err);
+
+		if (!name)
+			return error_wrap(err, "--tag %s", c->tags.items[i]);
+		strv_take(&c->names, name);
+	}
+	return strv_check(&c->names, "reading tags", err);
+}
+
+static int add_output(struct build_command *c, const char *text,
+		      struct error *err)
+{
+	struct output *grown =
+		realloc(c->parsed, (c->n_parsed + 1) * sizeof(*grown));
+
+	if (!grown)
+		return error_nomem(err, "reading outputs");
+	c->parsed = grown;
+	if (output_parse(text, &grown[c->n_parsed], err) < 0)
+		return -1;
+	strv_append_all(&c->names, &grown[c->n_parsed].names);
+	c->n_parsed++;
+	return strv_check(&c->names, "reading outputs", err);
+}
+
+static int parse_outputs(struct build_command *c, struct error *err)
+{
+	size_t i;
+
+	for (i = 0; i < c->outputs.len; i++)
+		if (add_output(c, c->outputs.items[i], err) < 0)
+			return -1;
+	if (c->push && add_output(c, "type=registry", err) < 0)
+		return -1;
+	for (i = 0; i < c->n_parsed; i++)
+		if (c->parsed[i].push && !c->names.len)
+			return error_set(err, ERROR_USAGE,
+					 "pushing needs a name: -t NAME");
+	return 0;
+}
+
+/* The first output that is made of blobs says of which kind. */
+static const struct layer_format *wanted_format(const struct build_command *c)
+{
+	size_t i;
+
+	for (i = 0; i < c->n_parsed; i++)
+		if (output_wants_blobs(&c->parsed[i]))
+			return &c->parsed[i].format;
+	return NULL;
+}
+
+static int parse_network(const char *text, struct solve_options *so,
+			 struct error *err)
+{
+	so->network = SANDBOX_NETWORK_HOST;
+	if (!text || !strcmp(text, "default"))
+		return 0;
+	/* Asked for by name it is had or refused, never the host's instead. */
+	if (!strcmp(text, "private"))
+		so->network = SANDBOX_NETWORK_PRIVATE;
+	else if (!strcmp(text, "none"))
+		so->network = SANDBOX_NETWORK_NONE;
+	else if (!strcmp(text, "host"))
+		so->allow_host_network = true;
+	else
+		return error_set(err, ERROR_USAGE,
+				 "unknown network mode \"%s\"; use default, "
+				 "none or host",
+				 text);
+	return 0;
+}
+
+static int parse_allow(const struct build_command *c, struct solve_options *so,
+		       struct error *err)
+{
+	size_t i;
+
+	for (i = 0; i < c->allow.len; i++) {
+		const char *what = c->allow.items[i];
+
+		if (!strcmp(what, "network.host"))
+			so->allow_host_network = true;
+		else if (!strcmp(what, "security.insecure"))
+			so->allow_insecure = true;
+		else
+			return error_set(err, ERROR_USAGE,
+					 "unknown entitlement \"%s\"; use "
+					 "network.host or security.insecure",
+					 what);
+	}
+	return 0;
+}
+
+static int make_options(struct build_command *c, struct build_options *ret,
+			struct error *err)
+{
+	c->input.context = c->context;
+	c->input.build_contexts = &c->build_contexts;
+	*ret = (struct build_options){
+		.input = c->input,
+		.target = c->target,
+		.build_args = &c->build_args,
+		.labels = &c->labels,
+		.names = &c->names,
+		.no_cache_stages = &c->no_cache_stages,
+		.platform = c->platform,
+		.no_cache = c->no_cache,
+		.pull = c->pull,
+		.format = wanted_format(c),
+		.inline_cache = cache_options_have_inline(&c->cache_to),
+		.solve = { .add_hosts = c->add_hosts,
+			   .cache = c->cache_to.len ? &c->cache : NULL,
+			   .explain = c->explain ? &c->explanation : NULL,
+			   .secrets = &c->secrets },
+	};
+	if (parse_network(c->network, &ret->solve, err) < 0 ||
+	    parse_allow(c, &ret->solve, err) < 0 ||
+	    security_options_apply(&c->security, &ret->solve, err) < 0)
+		return -1;
+	return limit_options_apply(&c->limits, &ret->solve, err);
+}
+
+/* "--call=METHOD[,format=json]" */
+static int parse_call(struct build_command *c, struct error *err)
+{
+	static const char *const methods[] = {
+		[BUILD_CALL_BUILD] = "build",
+		[BUILD_CALL_CHECK] = "check",
+		[BUILD_CALL_OUTLINE] = "outline",
+		[BUILD_CALL_TARGETS] = "targets",
+	};
+	const char *text = c->call_text ? c->call_text
+			   : c->check	? "check"
+					: "build";
+	const char *comma = strchr(text, ',');
+	size_t i, len = comma ? (size_t)(comma - text) : strlen(text);
+
+	c->call_json = comma && !strcmp(comma, ",format=json");
+	for (i = 0; i < ARRAY_LEN(methods); i++)
+		if (strlen(methods[i]) == len &&
+		    !strncmp(methods[i], text, len) &&
+		    (!comma || c->call_json)) {
+			c->call = (enum build_call)i;
+			return 0;
+		}
+	return error_set(err, ERROR_USAGE,
+			 "--call takes build, check, outline or targets, with "
+			 "\",format=json\" behind it for JSON, not \"%s\"",
+			 text);
+}
+
+int build_command_parse(struct build_command *c, int argc, char **argv,
+			struct build_options *ret, struct error *err)
+{
+	int rc = parse_words(c, argc, argv, err);
+
+	if (rc <= 0)
+		return rc;
+	if (parse_tags(c, err) < 0 || parse_outputs(c, err) < 0 ||
+	    cache_options_parse(&c->cache_from_texts, true, &c->cache_from,
+				err) < 0 ||
+	    cache_options_parse(&c->cache_to_texts, false, &c->cache_to, err) <
+		    0 ||
+	    parse_call(c, err) < 0 || make_options(c, ret, err) < 0)
+		return -1;
+	c->session.timeout_ms = c->limits.timeout_ms;
+	c->session.quiet = c->quiet;
+	return 1;
+}
