@@ -59,10 +59,11 @@ packages_first := $(if $(filter demo test,$(goals)),packages)
 # The libraries' flags are asked for when the first recipe needs them, and
 # once: `packages` may only just have installed pkg-config and what it finds.
 libraries := libarchive libcrypto libcurl jansson libzstd libseccomp libcap libisal libdeflate
-ask = $(eval $(1) := $(shell $(PKG_CONFIG) $(2) $(libraries)))$(if $(filter 0,$(.SHELLSTATUS)),,\
+ask = $(eval $(1) := $(shell $(PKG_CONFIG) $(2)))$(if $(filter 0,$(.SHELLSTATUS)),,\
 	$(error $(PKG_CONFIG) does not find every library; on Debian: make packages))$($(1))
-library_cflags = $(call ask,library_cflags,--cflags)
-library_libs = $(call ask,library_libs,--libs)
+library_cflags = $(call ask,library_cflags,--cflags $(libraries))
+# Those that many others depend on are loaded when needed (store/base/library.h).
+library_libs = $(call ask,library_libs,--libs $(filter-out libarchive libcurl,$(libraries)))
 
 CFLAGS ?= -O2 -g
 WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
@@ -71,7 +72,7 @@ ALL_CFLAGS = -std=c17 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -DSHALE_VERSION='"$(V
 	-I. $(WARNINGS) -pthread $(library_cflags) \
 	$(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-omit-frame-pointer -fno-sanitize-recover=undefined) \
 	$(CFLAGS)
-ALL_LIBS = $(library_libs) -lm $(LIBS)
+ALL_LIBS = $(library_libs) -lm -ldl $(LIBS)
 # Symbols are found at the start and not again in each process of a container.
 ALL_LDFLAGS = -pthread -Wl,-z,relro,-z,now $(if $(SANITIZE),-fsanitize=$(SANITIZE)) $(LDFLAGS)
 
@@ -133,6 +134,9 @@ $(build)/flags: FORCE
 
 $(units): $(build)/%: $(build)/%.o $(build)/libunit.a $(libs)
 	$(call step,ld)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(ALL_LIBS) -lcmocka
+
+# Writes archives for us to read.
+$(filter %/test_copy_archive,$(units)): LIBS += -larchive
 
 # Programs that let the n-th allocation fail see all of them.
 $(filter %/test_torture,$(units)): ALL_LDFLAGS += $(patsubst %,-Wl$(comma)--wrap=%,\

@@ -4,6 +4,8 @@
 #include <archive_entry.h>
 #include <string.h>
 
+#include "store/archive_library.h"
+
 #define TAR_BLOCK 512
 #define READ_SIZE ((size_t)128 << 10)
 
@@ -83,6 +85,11 @@ static int unpack_new(struct stream *inner, int (*support)(struct archive *a),
 	}
 	u->base = (struct stream){ .read = unpack_read, .free = unpack_free };
 	u->inner = inner;
+	if (archive_library_load(err) < 0) {
+		stream_free(inner);
+		free(u);
+		return -1;
+	}
 	u->archive = archive_read_new();
 	if (!u->archive) {
 		unpack_free(&u->base);

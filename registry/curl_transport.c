@@ -4,6 +4,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "registry/curl_library.h"
 #include "registry/curl_line.h"
 #include "registry/printable.h"
 #include "registry/url.h"
@@ -472,6 +473,10 @@ static int transport_open(struct http_transport *base,
 	struct curl_exchange *x = calloc(1, sizeof(*x));
 
 	*failure = HTTP_OWN_FAULT;
+	if (curl_library_load(err) < 0) {
+		free(x);
+		return -1;
+	}
 	if (!x)
 		return error_nomem(err, "talking to a server");
 	x->base.read = exchange_read;
@@ -497,7 +502,6 @@ static void transport_free(struct http_transport *base)
 
 	line_pool_release(&t->pool);
 	free(t);
-	curl_global_cleanup();
 }
 
 int curl_transport_new(const struct curl_transport_options *options,
@@ -508,10 +512,6 @@ int curl_transport_new(const struct curl_transport_options *options,
 
 	if (!t)
 		return error_nomem(err, "preparing HTTP");
-	if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
-		free(t);
-		return error_nomem(err, "preparing HTTP");
-	}
 	t->base.open = transport_open;
 	t->base.free = transport_free;
 	t->options = *options;

@@ -2,6 +2,7 @@
 #include <archive_entry.h>
 #include <string.h>
 
+#include "store/archive_library.h"
 #include "store/tar.h"
 #include "store/tar_name.h"
 
@@ -88,6 +89,8 @@ static void contents_free(struct stream *base)
 
 static int open_archive(struct tar_reader *r, struct error *err)
 {
+	if (archive_library_load(err) < 0)
+		return -1;
 	r->archive = archive_read_new();
 	if (!r->archive ||
 	    archive_read_support_filter_none(r->archive) != ARCHIVE_OK ||
@@ -153,7 +156,8 @@ void tar_reader_free(struct tar_reader *r)
 	if (!r)
 		return;
 	clear_entry(r);
-	archive_read_free(r->archive);
+	if (r->archive)
+		archive_read_free(r->archive);
 	stream_free(r->from);
 	free(r);
 }
