@@ -3,10 +3,10 @@
 #include <string.h>
 #include <strings.h>
 
-#include "parser/csv.h"
 #include "parser/mount_value.h"
 #include "parser/quote.h"
 #include "parser/suggest.h"
+#include "store/base/csv.h"
 #include "store/base/path.h"
 
 static const char *const type_names[] = {
@@ -464,7 +464,7 @@ int mount_spec_parse(const char *value, char escape,
 	AUTO(strv_release) struct strv fields = STRV_INIT;
 	size_t i;
 
-	if (csv_parse(value, &fields, err) < 0)
+	if (csv_split(value, ERROR_DOCKERFILE, &fields, err) < 0)
 		return error_wrap(err, "failed to parse csv mounts");
 	for (i = 0; i < fields.len; i++)
 		if (read_field(&r, fields.items[i]) < 0)

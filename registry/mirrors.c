@@ -4,7 +4,7 @@
 #include <pthread.h>
 #include <string.h>
 
-#include "registry/toml.h"
+#include "store/base/toml.h"
 #include "registry/url.h"
 #include "store/base/buf.h"
 #include "store/base/io.h"

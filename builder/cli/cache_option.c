@@ -159,7 +159,7 @@ static int parse_fields(const char *text, struct cache_option *o,
 	/* A name alone is that of an image in a registry. */
 	if (!strchr(text, '='))
 		return set_attribute(o, "ref", text, err);
-	if (csv_split(text, &fields, err) < 0)
+	if (csv_split(text, ERROR_USAGE, &fields, err) < 0)
 		return -1;
 	for (size_t i = 0; i < fields.len; i++) {
 		char *field = fields.items[i], *value = strchr(field, '=');

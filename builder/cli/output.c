@@ -75,7 +75,7 @@ static int add_names(struct output *o, const char *value, struct error *err)
 	AUTO(strv_release) struct strv items = STRV_INIT;
 	size_t i;
 
-	if (csv_split(value, &items, err) < 0)
+	if (csv_split(value, ERROR_USAGE, &items, err) < 0)
 		return -1;
 	for (i = 0; i < items.len; i++) {
 		char *name = session_name(items.items[i], err);
@@ -216,7 +216,7 @@ int output_parse(const char *text, struct output *ret, struct error *err)
 			return error_nomem(err, "reading an output");
 		if (!strcmp(text, "-"))
 			o.kind = OUTPUT_TAR;
-	} else if (csv_split(text, &fields, err) < 0 ||
+	} else if (csv_split(text, ERROR_USAGE, &fields, err) < 0 ||
 		   parse_fields(&fields, &o, err) < 0 ||
 		   check_output(&o, err) < 0) {
 		return error_wrap(err, "--output %s", text);

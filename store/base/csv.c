@@ -4,50 +4,66 @@
 
 #include "store/base/buf.h"
 
-/* One quoted field; `at` is behind its first quote. NULL: not closed. */
-static const char *read_quoted(const char *at, struct buf *field)
+static int refuse(enum error_kind kind, const char *text, const char *at,
+		  const char *why, struct error *err)
 {
-	for (; *at; at++) {
-		if (*at == '"' && at[1] != '"')
-			return at + 1;
-		if (*at == '"')
-			at++;
-		buf_append_char(field, *at);
+	return error_set(err, kind, "parse error on line 1, column %d: %s",
+			 (int)(at - text) + 1, why);
+}
+
+/* Behind an opening quote: returns what follows the closing one, or NULL. */
+static const char *take_quoted(const char *p, struct buf *field)
+{
+	for (; *p; p++) {
+		if (*p == '"' && *++p != '"')
+			return p;
+		if (!*p)
+			break;
+		buf_append_char(field, *p);
 	}
 	return NULL;
 }
 
-static const char *read_field(const char *at, struct buf *field)
+/* One field at `p`; returns its end, or NULL with `err` set. */
+static const char *take_field(const char *text, const char *p,
+			      struct buf *field, enum error_kind kind,
+			      struct error *err)
 {
-	size_t len;
+	const char *end = p + strcspn(p, ",");
+	const char *quote = memchr(p, '"', (size_t)(end - p));
 
-	if (*at == '"') {
-		at = read_quoted(at + 1, field);
-		return at && (*at == ',' || !*at) ? at : NULL;
-	}
-	len = strcspn(at, ",");
-	if (memchr(at, '"', len))
+	if (*p == '"') {
+		end = take_quoted(p + 1, field);
+		if (end && (!*end || *end == ','))
+			return end;
+		refuse(kind, text, end ? end : p,
+		       "extraneous or missing \" in "
+		       "quoted-field",
+		       err);
 		return NULL;
-	buf_append(field, at, len);
-	return at + len;
+	}
+	if (quote) {
+		refuse(kind, text, quote, "bare \" in non-quoted field", err);
+		return NULL;
+	}
+	buf_append(field, p, (size_t)(end - p));
+	return end;
 }
 
-int csv_split(const char *text, struct strv *ret, struct error *err)
+int csv_split(const char *text, enum error_kind kind, struct strv *ret,
+	      struct error *err)
 {
-	AUTO(buf_release) struct buf field = BUF_INIT;
-	const char *at = text;
+	const char *p = text;
 
 	for (;;) {
-		buf_clear(&field);
-		at = read_field(at, &field);
-		if (!at)
-			return error_set(err, ERROR_USAGE,
-					 "misplaced quote in \"%s\"", text);
-		if (buf_check(&field, "reading a list", err) < 0)
+		AUTO(buf_release) struct buf field = BUF_INIT;
+
+		p = take_field(text, p, &field, kind, err);
+		if (!p)
 			return -1;
-		strv_append_len(ret, field.data ? field.data : "", field.len);
-		if (!*at)
-			return strv_check(ret, "reading a list", err);
-		at++;
+		strv_take(ret, buf_steal(&field));
+		if (!*p)
+			return strv_check(ret, "splitting fields", err);
+		p++;
 	}
 }

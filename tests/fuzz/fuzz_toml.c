@@ -2,7 +2,7 @@
 #include <assert.h>
 #include <stdint.h>
 
-#include "registry/toml.h"
+#include "store/base/toml.h"
 #include "store/base/json.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

@@ -114,7 +114,8 @@ static void csv_fields_follow_quoting(void **state)
 		AUTO(strv_release) struct strv fields = STRV_INIT;
 		struct error err = ERROR_INIT;
 
-		assert_int_equal(csv_split(rows[i].text, &fields, &err), 0);
+		assert_int_equal(
+			csv_split(rows[i].text, ERROR_USAGE, &fields, &err), 0);
 		assert_int_equal(fields.len, rows[i].n);
 		assert_string_equal(fields.items[0], rows[i].first);
 		assert_string_equal(fields.items[fields.len - 1], rows[i].last);
@@ -131,7 +132,8 @@ static void a_misplaced_csv_quote_is_refused(void **state)
 		AUTO(strv_release) struct strv fields = STRV_INIT;
 		struct error err = ERROR_INIT;
 
-		assert_int_equal(csv_split(rows[i], &fields, &err), -1);
+		assert_int_equal(csv_split(rows[i], ERROR_USAGE, &fields, &err),
+				 -1);
 		assert_int_equal(err.kind, ERROR_USAGE);
 	}
 }

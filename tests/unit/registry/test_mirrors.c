@@ -9,7 +9,7 @@
 #include <cmocka.h>
 
 #include "registry/mirrors.h"
-#include "registry/toml.h"
+#include "store/base/toml.h"
 #include "store/base/buf.h"
 #include "store/base/io.h"
 #include "store/base/json.h"

@@ -1,4 +1,4 @@
-#include "registry/toml.h"
+#include "store/base/toml.h"
 
 #include <ctype.h>
 #include <string.h>

@@ -3,8 +3,8 @@
  * tables, arrays of tables, dotted and quoted keys, strings, whole numbers,
  * booleans, arrays and inline tables. No dates, floats or multi-line strings.
  */
-#ifndef REGISTRY_TOML_H
-#define REGISTRY_TOML_H
+#ifndef STORE_BASE_TOML_H
+#define STORE_BASE_TOML_H
 
 #include <jansson.h>
 #include <stddef.h>
