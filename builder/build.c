@@ -148,7 +148,13 @@ static int make_plan(struct build *b, struct error *err)
 	if (options->platform &&
 	    platform_parse(options->platform, &po->platform, err) < 0)
 		return -1;
-	return plan_new(b->input.tree, po, &b->plan, err);
+	if (plan_new(b->input.tree, po, &b->plan, err) < 0)
+		return -1;
+	if (options->rewrite_timestamp && !b->plan->has_epoch)
+		return error_set(err, ERROR_USAGE,
+				 "--rewrite-timestamp needs a time: "
+				 "--source-date-epoch or SOURCE_DATE_EPOCH");
+	return 0;
 }
 
 static int run_steps(struct build *b, struct error *err)
@@ -163,6 +169,7 @@ static int run_steps(struct build *b, struct error *err)
 	so.spawner = b->env->spawner;
 	so.progress = b->env->progress;
 	so.cancel = b->env->cancel;
+	so.trial = b->options->trial;
 	so.contexts = b->input.contexts;
 	so.n_contexts = b->input.n_contexts;
 	b->results = calloc(b->plan->n_steps + 1, sizeof(*b->results));
@@ -185,26 +192,44 @@ static int save_digests(struct build *b, struct error *err)
 	return 0;
 }
 
-static int save_image(struct build *b, struct image **ret, struct error *err)
+/* Times in the image's own layers, for those who want them rewritten. */
+static int clamp_times(struct build *b, struct image *image, struct error *err)
 {
-	AUTO(image_free) struct image *image = NULL;
+	if (!b->options->rewrite_timestamp)
+		return 0;
+	return image_clamp(image, b->plan->epoch, err);
+}
+
+/* Give the image its names and let everybody see what was made. */
+static int publish(struct build *b, const struct image *image,
+		   struct error *err)
+{
 	const struct strv *names = b->options->names;
 	size_t i;
 
-	if (plan_image(b->plan, b->plan->target, b->results, &image, err) < 0 ||
-	    cache_image_note(image,
-			     b->options->inline_cache ? b->options->solve.cache
-						      : NULL,
-			     err) < 0 ||
-	    image_save(b->env->batch, image, b->options->format, err) < 0)
-		return -1;
+	if (b->options->trial)
+		return 0;
 	for (i = 0; i < names->len; i++)
 		if (name_set(b->env->batch, names->items[i], &image->id, NULL,
 			     err) < 0)
 			return -1;
 	if (save_digests(b, err) < 0)
 		return -1;
-	if (batch_publish(b->env->batch, err) < 0)
+	return batch_publish(b->env->batch, err);
+}
+
+static int save_image(struct build *b, struct image **ret, struct error *err)
+{
+	AUTO(image_free) struct image *image = NULL;
+
+	if (plan_image(b->plan, b->plan->target, b->results, &image, err) < 0 ||
+	    clamp_times(b, image, err) < 0 ||
+	    cache_image_note(image,
+			     b->options->inline_cache ? b->options->solve.cache
+						      : NULL,
+			     err) < 0 ||
+	    image_save(b->env->batch, image, b->options->format, err) < 0 ||
+	    publish(b, image, err) < 0)
 		return -1;
 	*ret = steal_pointer(&image);
 	return 0;
@@ -227,7 +252,7 @@ static int assemble(struct build *b, struct build_result *ret,
 	}
 	if (asprintf(&line, "writing image %s", image->id.text) >= 0)
 		progress_message(p, step, line);
-	for (i = 0; i < b->options->names->len; i++) {
+	for (i = 0; !b->options->trial && i < b->options->names->len; i++) {
 		autofree char *naming = NULL;
 
 		if (asprintf(&naming, "naming to %s",
@@ -312,7 +337,7 @@ int build_run(const struct build_options *options, const struct build_env *env,
 		return 0;
 	report_failure(&b, report, err);
 	/* Steps that finished are worth keeping; the first error is told. */
-	if (b.plan && save_digests(&b, &ignored) == 0)
+	if (b.plan && !options->trial && save_digests(&b, &ignored) == 0)
 		batch_publish(env->batch, &ignored);
 	return -1;
 }

@@ -20,7 +20,9 @@ struct build_options {
 	const struct strv *no_cache_stages;
 	const char *platform; /* NULL: the machine's */
 	bool no_cache;
-	bool inline_cache; /* solve.cache goes into the image's config */
+	bool trial; /* nothing is published or named: it ends with the batch */
+	bool rewrite_timestamp; /* clamp times in new layers to the epoch */
+	bool inline_cache;	/* solve.cache goes into the image's config */
 	/* What blobs the outputs are going to want, or NULL. */
 	const struct layer_format *format;
 	bool pull;		    /* ask the registry for every base image */

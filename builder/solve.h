@@ -26,6 +26,7 @@ struct solve_options {
 	struct spawner *spawner;
 	struct progress *progress;
 	struct cancel *cancel;
+	bool trial; /* the batch is not to be published */
 	const struct solve_context *contexts;
 	size_t n_contexts;
 	unsigned parallel;	      /* steps at a time; 0: processors */

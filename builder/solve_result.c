@@ -171,6 +171,9 @@ static int publish_sometimes(struct solver *s, struct error *err)
 	bool mine = false;
 	int published;
 
+	if (s->options->trial)
+		return 0;
+
 	pthread_mutex_lock(&s->lock);
 	if (!s->publishing &&
 	    now.tv_sec - s->published_at.tv_sec >= PUBLISH_SECONDS)

@@ -37,6 +37,12 @@ int image_add_layer(struct image *img, struct layer *l, struct error *err);
 int image_save(struct batch *b, struct image *img,
 	       const struct layer_format *format, struct error *err);
 
+/*
+ * Have no file of the layers above the base one that is later than `epoch`
+ * (seconds): those layers become others. Before image_save().
+ */
+int image_clamp(struct image *img, int64_t epoch, struct error *err);
+
 /* Open by id. ERROR_NOT_FOUND; ERROR_INTEGRITY when a layer has gone. */
 int image_open(struct batch *b, const struct digest *id, struct image **ret,
 	       struct error *err);

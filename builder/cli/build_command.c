@@ -75,6 +75,15 @@ static int parse_words(struct build_command *c, int argc, char **argv,
 		{ "cache-to", 0, OPTION_LIST, &c->cache_to_texts, "SPEC",
 		  "type=registry,ref=NAME, type=local,dest=DIR or "
 		  "type=inline[,mode=max]" },
+		{ "source-date-epoch", 0, OPTION_STRING, &c->epoch, "SECONDS",
+		  "time of the image and of files the build makes "
+		  "(default: SOURCE_DATE_EPOCH)" },
+		{ "rewrite-timestamp", 0, OPTION_BOOL, &c->rewrite_timestamp,
+		  NULL, "no file of a new layer is later than that" },
+		{ "timestamp", 0, OPTION_STRING, &c->timestamp, "SECONDS",
+		  "both: --source-date-epoch and --rewrite-timestamp" },
+		{ "verify", 0, OPTION_BOOL, &c->verify, NULL,
+		  "build a second time and fail when the image differs" },
 		{ "explain", 0, OPTION_BOOL, &c->explain, NULL,
 		  "say why steps were not taken from the cache" },
 		{ "network", 0, OPTION_STRING, &c->network, "MODE",
@@ -209,6 +218,31 @@ static int parse_allow(const struct build_command *c, struct solve_options *so,
 	return 0;
 }
 
+/* The epoch is a build argument: an option says it louder. */
+static int apply_epoch(struct build_command *c, struct error *err)
+{
+	const char *option = c->timestamp ? "timestamp" : "source-date-epoch";
+	const char *text = c->timestamp ? c->timestamp : c->epoch;
+
+	if (c->timestamp && c->epoch)
+		return error_set(err, ERROR_USAGE,
+				 "--timestamp and --source-date-epoch both "
+				 "give the image's time; use one of them");
+	/* What is verified is what the outputs would be made of. */
+	for (size_t i = 0; c->verify && i < c->n_parsed; i++)
+		c->rewrite_timestamp |= c->parsed[i].rewrite_timestamp;
+	if (!text)
+		return 0;
+	if (!*text || strspn(text, "0123456789") != strlen(text) ||
+	    strlen(text) > 12)
+		return error_set(err, ERROR_USAGE,
+				 "--%s takes seconds since 1970, not \"%s\"",
+				 option, text);
+	c->rewrite_timestamp |= c->timestamp != NULL;
+	strv_env_set(&c->build_args, "SOURCE_DATE_EPOCH", text);
+	return strv_check(&c->build_args, "reading the command line", err);
+}
+
 static int make_options(struct build_command *c, struct build_options *ret,
 			struct error *err)
 {
@@ -223,6 +257,7 @@ static int make_options(struct build_command *c, struct build_options *ret,
 		.no_cache_stages = &c->no_cache_stages,
 		.platform = c->platform,
 		.no_cache = c->no_cache,
+		.rewrite_timestamp = c->rewrite_timestamp,
 		.pull = c->pull,
 		.format = wanted_format(c),
 		.inline_cache = cache_options_have_inline(&c->cache_to),
@@ -279,7 +314,8 @@ int build_command_parse(struct build_command *c, int argc, char **argv,
 				err) < 0 ||
 	    cache_options_parse(&c->cache_to_texts, false, &c->cache_to, err) <
 		    0 ||
-	    parse_call(c, err) < 0 || make_options(c, ret, err) < 0)
+	    apply_epoch(c, err) < 0 || parse_call(c, err) < 0 ||
+	    make_options(c, ret, err) < 0)
 		return -1;
 	c->session.timeout_ms = c->limits.timeout_ms;
 	c->session.quiet = c->quiet;

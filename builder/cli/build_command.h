@@ -25,6 +25,8 @@ struct build_command {
 	enum build_call call; /* --call or --check */
 	bool call_json;
 	bool check;
+	const char *epoch, *timestamp;
+	bool rewrite_timestamp, verify;
 	bool push, load, pull, no_cache, quiet, explain;
 	struct strv tags, build_args, build_contexts, labels, outputs, allow;
 	struct strv no_cache_stages, add_hosts, secrets;

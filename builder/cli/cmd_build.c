@@ -4,6 +4,7 @@
 #include "builder/cli/build_command.h"
 #include "builder/cli/build_report.h"
 #include "builder/cli/commands.h"
+#include "builder/cli/verify.h"
 
 static struct build_env build_env(struct session *s)
 {
@@ -58,6 +59,8 @@ static int build_with_caches(struct session *s, struct build_command *c,
 	if (cache_platform(c, &platform, err) < 0 ||
 	    cache_options_import(s, &c->cache_from, &platform, err) < 0 ||
 	    build_run(options, &env, result, report, err) < 0 ||
+	    (c->verify &&
+	     verify_build(options, &env, result->image, report, err) < 0) ||
 	    build_report_outputs(s, c, result, err) < 0)
 		return -1;
 	return cache_options_export(s, &c->cache_to, &c->cache, &platform, err);

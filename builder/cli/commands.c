@@ -10,6 +10,7 @@ static const struct command commands[] = {
 	{ "build", cmd_build, "build an image from a Dockerfile" },
 	{ "copy", cmd_copy, "pass on images between registries and files" },
 	{ "debug", cmd_debug, NULL },
+	{ "diff", cmd_diff, "compare two images" },
 	{ "fsck", cmd_fsck, "verify the store, and drop what is damaged" },
 	{ "history", cmd_history, "show how an image was made" },
 	{ "images", cmd_images, "list local images" },

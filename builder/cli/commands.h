@@ -28,6 +28,7 @@ int commands_unknown(const char *name, struct error *err);
 int cmd_build(int argc, char **argv, struct error *err);
 int cmd_copy(int argc, char **argv, struct error *err);
 int cmd_debug(int argc, char **argv, struct error *err);
+int cmd_diff(int argc, char **argv, struct error *err);
 int cmd_fsck(int argc, char **argv, struct error *err);
 int cmd_history(int argc, char **argv, struct error *err);
 int cmd_images(int argc, char **argv, struct error *err);
