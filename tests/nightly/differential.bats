@@ -1,21 +1,13 @@
 #!/usr/bin/env bats
-# The same Dockerfiles, built by other builders: the same images.
-#
-# What the newest docker and buildah made of them is recorded in
-# testdata/differential (see differential.py); those installed here are asked,
-# too, docker first and buildah for what docker cannot build.
+# All Dockerfiles of testdata/differential, built by the builders installed here,
+# docker first and buildah for what docker cannot build: the same images.
 
 load ../integration/lib
+load ../integration/differential
 setup_file() { file_begin; }
 teardown_file() { file_end; }
 setup() { test_begin; }
 teardown() { test_end; }
-
-differential() { # REFERENCE [CASE..]
-    succeeds timeout 1200 python3 "$here/../nightly/differential.py" --base "$BASE" \
-        --ours "$BATS_FILE_TMPDIR/ours" --work "$BATS_FILE_TMPDIR/$REFERENCE_NAME" "$@"
-    tail -n 1 <<<"$output" >&3
-}
 
 # A docker daemon of our own, without a network and with a store that works
 # anywhere; its socket is left in DOCKER_SOCKET.
@@ -45,17 +37,12 @@ docker_client() {
     return 1
 }
 
-@test "every image is the one that was recorded" {
-    needs_root
-    REFERENCE_NAME=recorded differential recorded
-}
-
 @test "every image is the one that docker makes" {
     needs_root
     command -v dockerd >/dev/null && command -v docker >/dev/null || skip "docker is not installed"
     docker_start || skip "no docker daemon can be started here"
     docker_client || skip "the docker client has no BuildKit"
-    DOCKER=$DOCKER REFERENCE_NAME=docker differential "docker=$DOCKER_SOCKET"
+    DOCKER=$DOCKER differential "docker=$DOCKER_SOCKET"
 }
 
 @test "every image that docker cannot make is the one that buildah makes" {
@@ -66,5 +53,5 @@ docker_client() {
         mapfile -t cases <"$BATS_FILE_TMPDIR/docker/not-built"
     [ ! -e "$BATS_FILE_TMPDIR/docker/not-built" ] || [ "${#cases[@]}" -gt 0 ] ||
         skip "docker makes them all"
-    REFERENCE_NAME=buildah differential buildah "${cases[@]}"
+    differential buildah "${cases[@]}"
 }
