@@ -108,6 +108,20 @@ static int read_security(const struct instruction *in, struct run_args *run,
 	return 0;
 }
 
+/* An image built without a device that was asked for is not that image. */
+static int refuse_device(const struct instruction *in, struct error *err)
+{
+	const char *device = instruction_flag(in, "device");
+
+	if (!device)
+		return 0;
+	return error_set(err, ERROR_REFUSED,
+			 "--device=%s: devices by their CDI names cannot be "
+			 "had here; \"shale build --device PATH\" gives one to "
+			 "every RUN",
+			 device);
+}
+
 static int read_process(const struct planner *pl, const struct stage_state *st,
 			struct run_args *run, struct error *err)
 {
@@ -139,7 +153,8 @@ int plan_run(struct planner *pl, struct stage_state *st,
 	    read_process(pl, st, run, err) < 0 ||
 	    mounts_plan(pl, st, c, run, err) < 0 ||
 	    read_network(c->in, run, err) < 0 ||
-	    read_security(c->in, run, err) < 0)
+	    read_security(c->in, run, err) < 0 ||
+	    refuse_device(c->in, err) < 0)
 		return -1;
 	history_run(&text, &st->args, &st->env, &run->argv);
 	return stage_add_history(st, &text, step, err);

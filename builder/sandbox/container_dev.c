@@ -2,6 +2,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
@@ -29,6 +30,12 @@ static const struct {
 	{ "fd", "/proc/self/fd" },	 { "stdin", "/proc/self/fd/0" },
 	{ "stdout", "/proc/self/fd/1" }, { "stderr", "/proc/self/fd/2" },
 	{ "core", "/proc/kcore" },	 { "ptmx", "pts/ptmx" },
+};
+
+/* Of the host's, where it has them, for a container without walls. */
+static const char *const insecure_nodes[] = {
+	"kmsg",	 "fuse",  "kvm",   "net/tun", "loop-control", "loop0", "loop1",
+	"loop2", "loop3", "loop4", "loop5",   "loop6",	      "loop7",
 };
 
 /* Where a node cannot be made, the host's own is put on an empty file. */
@@ -86,6 +93,32 @@ static int make_nodes(struct container *c, struct error *err)
 		if (symlinkat(links[i].target, c->dev, links[i].name) < 0)
 			return error_sys(err, errno, "cannot make /dev/%s",
 					 links[i].name);
+	return 0;
+}
+
+static int add_host_node(struct container *c, const char *name,
+			 struct error *err)
+{
+	char host[32];
+	struct stat st;
+
+	snprintf(host, sizeof(host), "/dev/%s", name);
+	if (stat(host, &st) < 0 || (!S_ISCHR(st.st_mode) && !S_ISBLK(st.st_mode)))
+		return 0;
+	if (strchr(name, '/') && mkdirat(c->dev, "net", 0755) < 0)
+		return error_sys(err, errno, "cannot make /dev/net");
+	if (c->engine->is_initial_userns &&
+	    mknodat(c->dev, name, st.st_mode, st.st_rdev) == 0)
+		return 0;
+	return bind_node(c, name, err);
+}
+
+static int add_host_nodes(struct container *c, struct error *err)
+{
+	for (size_t i = 0; c->sb->insecure && i < ARRAY_LEN(insecure_nodes);
+	     i++)
+		if (add_host_node(c, insecure_nodes[i], err) < 0)
+			return -1;
 	return 0;
 }
 
@@ -165,7 +198,8 @@ int container_mount_dev(struct container *c, struct error *err)
 	c->dev = mount_fs(
 		c->engine->legacy_mounts, "tmpfs", options, ARRAY_LEN(options),
 		MOUNT_ATTR_NOSUID | MOUNT_ATTR_STRICTATIME, &target, err);
-	if (c->dev < 0 || make_nodes(c, err) < 0 || mount_pts(c, err) < 0 ||
+	if (c->dev < 0 || make_nodes(c, err) < 0 ||
+	    add_host_nodes(c, err) < 0 || mount_pts(c, err) < 0 ||
 	    mount_shm(c, err) < 0)
 		return -1;
 	if (mount_mqueue(c, err) < 0)
