@@ -178,7 +178,11 @@ nightly: $(program) $(fuzzers)
 demo: $(program) | $(packages_first)
 	@tests/demo.sh ./$(program)
 
-bench: $(program)
+$(build)/tests/bench/parse: $(build)/tests/bench/parse.o $(build)/libparser.a $(build)/libbase.a
+	$(call step,ld)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(ALL_LIBS)
+
+bench: $(program) $(build)/tests/bench/parse
+	$(build)/tests/bench/parse
 	tests/bench/run.sh
 
 lint:
@@ -193,7 +197,7 @@ lint:
 		clang-tidy --quiet --warnings-as-errors='*' {} -- $(ALL_CFLAGS)
 
 format:
-	clang-format -i $(sources) $(headers) $(wildcard tests/unit/*/*.[ch] tests/fuzz/*.[ch])
+	clang-format -i $(sources) $(headers) $(wildcard tests/unit/*/*.[ch] tests/fuzz/*.[ch] tests/bench/*.c)
 
 packages:
 	@tests/packages.sh install $(wanted_packages)

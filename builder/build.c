@@ -318,12 +318,13 @@ static void report_failure(struct build *b, struct buf *report,
 		err->kind == ERROR_COMMAND
 			? progress_failure(b->env->progress, FAILURE_LINES)
 			: NULL;
+	struct excerpt_source source = excerpt_source(
+		b->input.name, b->input.text.data, b->input.text.len);
 
 	if (output)
 		buf_append_str(report, output);
 	if (err->first_line && b->input.text.len)
-		excerpt_append(report, b->input.name, b->input.text.data,
-			       b->input.text.len, err->first_line,
+		excerpt_append(report, &source, err->first_line,
 			       err->last_line);
 }
 

@@ -97,6 +97,8 @@ int check_run(const struct build_input *in, const struct plan *plan,
 void check_append_findings(struct buf *out, const struct lint_report *r,
 			   const struct build_input *in)
 {
+	struct excerpt_source source =
+		excerpt_source(in->name, in->text.data, in->text.len);
 	size_t i;
 
 	for (i = 0; i < r->len; i++) {
@@ -105,8 +107,7 @@ void check_append_findings(struct buf *out, const struct lint_report *r,
 
 		buf_printf(out, "WARNING: %s - %s\n%s\n%s\n", info->name,
 			   info->url, info->description, d->message);
-		excerpt_append(out, in->name, in->text.data, in->text.len,
-			       d->first_line, d->last_line);
+		excerpt_append(out, &source, d->first_line, d->last_line);
 		buf_append_char(out, '\n');
 	}
 }

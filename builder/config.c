@@ -167,44 +167,6 @@ void config_remove(json_t *config, const char *member)
 	json_object_del(json_object_get(config, "config"), member);
 }
 
-/* Index of `name` in a list of NAME=value, or its length. */
-static size_t find_env(const json_t *env, const char *name)
-{
-	size_t len = strlen(name), i;
-	const json_t *item;
-
-	json_array_foreach(env, i, item)
-	{
-		const char *text = json_string_value(item);
-
-		if (text && !strncmp(text, name, len) && text[len] == '=')
-			break;
-	}
-	return i;
-}
-
-int config_set_env(json_t *config, const char *name, const char *value,
-		   struct error *err)
-{
-	json_t *env = part(config, "Env", JSON_ARRAY, err);
-	autofree char *text = NULL;
-	json_t *item;
-	size_t i;
-
-	if (!env)
-		return -1;
-	if (asprintf(&text, "%s=%s", name, value) < 0) {
-		text = NULL;
-		return error_nomem(err, WHAT);
-	}
-	i = find_env(env, name);
-	item = config_text(text);
-	if (i < json_array_size(env) ? json_array_set_new(env, i, item) < 0
-				     : json_array_append_new(env, item) < 0)
-		return error_nomem(err, WHAT);
-	return 0;
-}
-
 int config_set_label(json_t *config, const char *name, const char *value,
 		     struct error *err)
 {
@@ -296,12 +258,18 @@ int config_set_platform(json_t *config, const struct platform *platform,
 /* Images may leave PATH out; what is built on them may not. */
 static int ensure_path(json_t *config, struct error *err)
 {
-	const json_t *env =
-		json_object_get(json_object_get(config, "config"), "Env");
+	const json_t *item, *env = json_object_get(
+				    json_object_get(config, "config"), "Env");
+	const char *text;
+	size_t i;
 
-	if (find_env(env, "PATH") < json_array_size(env))
-		return 0;
-	return config_set_env(config, "PATH", CONFIG_DEFAULT_PATH, err);
+	json_array_foreach(env, i, item)
+	{
+		text = json_string_value(item);
+		if (text && !strncmp(text, "PATH=", 5))
+			return 0;
+	}
+	return config_append(config, "Env", "PATH=" CONFIG_DEFAULT_PATH, err);
 }
 
 static int normalize_workdir(json_t *config, struct error *err)

@@ -51,9 +51,6 @@ int config_add_name(json_t *config, const char *member, const char *name,
 
 void config_remove(json_t *config, const char *member);
 
-/* ENV: replaces in place, else appends. */
-int config_set_env(json_t *config, const char *name, const char *value,
-		   struct error *err);
 int config_set_label(json_t *config, const char *name, const char *value,
 		     struct error *err);
 

@@ -18,7 +18,7 @@ static void append_joined(struct buf *out, const struct strv *items)
 }
 
 /* One declared ARG with the value that the process sees. */
-static void append_arg(struct buf *out, const char *arg, const struct strv *env)
+static void append_arg(struct buf *out, const char *arg, const struct vars *env)
 {
 	size_t len = strcspn(arg, "=");
 	autofree char *name = strndup(arg, len);
@@ -28,22 +28,22 @@ static void append_arg(struct buf *out, const char *arg, const struct strv *env)
 		out->failed = true;
 		return;
 	}
-	value = strv_env_get(env, name);
+	value = vars_get(env, name);
 	if (!value)
 		value = arg[len] ? arg + len + 1 : "";
 	buf_printf(out, "%s=%s ", name, value);
 }
 
-void history_run(struct buf *out, const struct strv *args,
-		 const struct strv *env, const struct strv *argv)
+void history_run(struct buf *out, const struct vars *args,
+		 const struct vars *env, const struct strv *argv)
 {
 	size_t i;
 
 	buf_append_str(out, "RUN ");
-	if (args->len)
-		buf_printf(out, "|%zu ", args->len);
-	for (i = 0; i < args->len; i++)
-		append_arg(out, args->items[i], env);
+	if (args->list.len)
+		buf_printf(out, "|%zu ", args->list.len);
+	for (i = 0; i < args->list.len; i++)
+		append_arg(out, args->list.items[i], env);
 	append_joined(out, argv);
 	buf_append_str(out, " # buildkit");
 }

@@ -9,16 +9,16 @@
 
 #include <stdint.h>
 
+#include "builder/vars.h"
 #include "parser/healthcheck.h"
 #include "store/base/buf.h"
-#include "store/base/strv.h"
 
 /*
- * RUN: `args` are the ARGs declared so far, "NAME" or "NAME=value", each
- * name once; `env` is what the process sees and wins over them.
+ * RUN: `args` are the ARGs declared so far; `env` is what the process sees and
+ * wins over them.
  */
-void history_run(struct buf *out, const struct strv *args,
-		 const struct strv *env, const struct strv *argv);
+void history_run(struct buf *out, const struct vars *args,
+		 const struct vars *env, const struct strv *argv);
 
 /* KEYWORD ["a" "b"] */
 void history_quoted(struct buf *out, const char *keyword,

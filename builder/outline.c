@@ -5,6 +5,7 @@
 
 #include "parser/mount.h"
 #include "store/base/json.h"
+#include "store/base/map.h"
 
 /*
  * The text of a comment "# name text" right above FROM or ARG; NULL when
@@ -132,18 +133,22 @@ struct gathering {
 	const struct dockerfile *df;
 	const struct strv *build_args;
 	json_t *args, *secrets, *ssh, *cache;
+	struct map *seen; /* list and name of all items */
 	bool failed;
 };
 
-static bool has_name(const json_t *list, const char *name)
+/* Is this the first time that `name` is to go to `list`? */
+static bool is_new(struct gathering *g, const json_t *list, const char *name)
 {
-	const json_t *item;
-	size_t i;
+	char key[64 + 256];
+	int len = snprintf(key, sizeof(key), "%p %s", (const void *)list, name);
+	size_t key_len = (size_t)len < sizeof(key) ? (size_t)len : sizeof(key);
 
-	json_array_foreach(list, i,
-			   item) if (!strcmp(json_get_string(item, "name"),
-					     name)) return true;
-	return false;
+	if (map_get(g->seen, key, key_len))
+		return false;
+	if (map_put(g->seen, key, key_len, g) < 0)
+		g->failed = true;
+	return true;
 }
 
 static void add(struct gathering *g, json_t *list, json_t *item)
@@ -161,7 +166,7 @@ static void add_arg(struct gathering *g, const struct instruction *in,
 
 	snprintf(name, sizeof(name), "%.*s",
 		 (int)(equals ? (size_t)(equals - word) : strlen(word)), word);
-	if (has_name(g->args, name))
+	if (!is_new(g, g->args, name))
 		return;
 	value = strv_env_get(g->build_args, name);
 	if (!value && equals)
@@ -199,7 +204,7 @@ static void add_mount(struct gathering *g, const char *value)
 		return;
 	}
 	name = m.id ? m.id : m.target ? m.target : "default";
-	if (!has_name(list, name))
+	if (is_new(g, list, name))
 		add(g, list,
 		    json_pack("{s:s, s:b}", "name", name, "required",
 			      m.required));
@@ -256,9 +261,9 @@ int outline_target(const struct dockerfile *df, const char *target,
 	AUTO(json_decref) json_t *secrets = json_array();
 	AUTO(json_decref) json_t *ssh = json_array();
 	AUTO(json_decref) json_t *cache = json_array();
-	struct gathering g = {
-		df, build_args, args, secrets, ssh, cache, false
-	};
+	AUTO(map_free) struct map *seen = map_new(NULL);
+	struct gathering g = { df,  build_args, args, secrets,
+			       ssh, cache,	seen, false };
 	ptrdiff_t from = find_stage(df, target, df->len);
 	const struct instruction *in;
 	const char *text;
@@ -267,7 +272,7 @@ int outline_target(const struct dockerfile *df, const char *target,
 		return error_set(err, ERROR_USAGE,
 				 "target stage \"%s\" could not be found",
 				 target ? target : "default");
-	if (!args || !secrets || !ssh || !cache)
+	if (!args || !secrets || !ssh || !cache || !seen)
 		return error_nomem(err, "describing a target");
 	in = &df->instructions[from];
 	text = description(in, stage_name(in));

@@ -101,8 +101,9 @@ static void state_release(struct stage_state *st)
 		dockerfile_free(st->trees[i]);
 	free(st->commands);
 	free(st->trees);
-	strv_release(&st->env);
-	strv_release(&st->args);
+	vars_release(&st->env);
+	vars_release(&st->args);
+	vars_release(&st->image_env);
 }
 
 static void planner_release(struct planner *pl)
@@ -118,8 +119,8 @@ static void planner_release(struct planner *pl)
 	}
 	free(pl->states);
 	free(pl->wanted);
-	strv_release(&pl->globals);
-	strv_release(&pl->declared);
+	vars_release(&pl->globals);
+	vars_release(&pl->declared);
 	plan_free(pl->plan);
 }
 DEFINE_RELEASE(struct planner, planner_release);

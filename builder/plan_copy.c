@@ -67,7 +67,7 @@ static int check_source(const char *source, bool add, struct error *err)
 static int expand_body(const struct stage_state *st, const struct heredoc *doc,
 		       struct inline_file *file, struct error *err)
 {
-	struct expand_env env = expand_env_from_strv(&st->env);
+	struct expand_env env = vars_expand_env(&st->env);
 	size_t len;
 	char *expanded, *body = heredoc_body(doc, &len, err);
 

@@ -16,7 +16,7 @@
 #define BUILDER_PLAN_INTERNAL_H
 
 #include "builder/plan.h"
-#include "parser/expand.h"
+#include "builder/vars.h"
 #include "store/base/buf.h"
 
 /* An image or a named context that a stage starts from or reads. */
@@ -64,9 +64,11 @@ struct stage_state {
 	/* While the stage is evaluated. */
 	bool evaluated;
 	bool no_cache;
-	bool cmd_set;	  /* by this stage, so ENTRYPOINT keeps it */
-	struct strv env;  /* ENV and ARG, the later one wins */
-	struct strv args; /* "NAME" or "NAME=value", each name once */
+	bool cmd_set;	       /* by this stage, so ENTRYPOINT keeps it */
+	struct vars env;       /* ENV and ARG, the later one wins */
+	struct vars args;      /* ARG alone */
+	struct vars image_env; /* ENV alone, from the first one on */
+	bool env_changed;      /* by ENV, which the config hears of last */
 };
 
 struct planner {
@@ -75,11 +77,12 @@ struct planner {
 	struct plan *plan;
 	struct stage_state *states; /* parallel to plan->stages */
 	size_t n_states;
-	struct strv globals;  /* predefined and global ARGs with values */
-	struct strv declared; /* names of all ARGs anywhere */
+	struct vars globals;  /* predefined and global ARGs with values */
+	struct vars declared; /* names of all ARGs anywhere */
 	size_t n_global;      /* leading ARG instructions */
 	struct wanted **wanted;
 	size_t n_wanted;
+	size_t n_ports;	    /* that EXPOSE listed */
 	bool other_sources; /* something reads more than context and stages */
 };
 
@@ -110,7 +113,7 @@ int scope_declare(struct planner *pl, struct stage_state *st,
 		  struct error *err);
 
 /* Proxy variables that the environment of a RUN gets on top. */
-int scope_proxies(const struct planner *pl, const struct strv *env,
+int scope_proxies(const struct planner *pl, const struct vars *env,
 		  struct strv *ret, struct error *err);
 
 /* A warning when build args were given that nothing declares. */

@@ -23,7 +23,7 @@ static size_t name_length(const char *s)
  * follows it; NULL when it is something else or not set.
  */
 static const char *append_variable(struct buf *out, const char *s,
-				   const struct strv *env)
+				   const struct vars *env)
 {
 	bool braced = s[1] == '{';
 	const char *start = s + 1 + braced;
@@ -34,7 +34,7 @@ static const char *append_variable(struct buf *out, const char *s,
 	if (!len || (braced && start[len] != '}'))
 		return NULL;
 	name = strndup(start, len);
-	value = name ? strv_env_get(env, name) : NULL;
+	value = name ? vars_get(env, name) : NULL;
 	if (!value)
 		return NULL;
 	buf_append_str(out, value);
@@ -46,7 +46,7 @@ static const char *append_variable(struct buf *out, const char *s,
  * are replaced and everything else stays as it was written.
  */
 static void append_run_text(struct buf *out, const char *text,
-			    const struct strv *env)
+			    const struct vars *env)
 {
 	bool quoted = false;
 

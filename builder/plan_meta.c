@@ -8,6 +8,9 @@
 #include "parser/port.h"
 #include "parser/signal_name.h"
 
+/* Of all EXPOSE that are built; each is a name in a config and a history. */
+enum { MAX_PORTS = 1000000 };
+
 /* History without a layer: KEYWORD and one value. */
 static int add_simple(struct stage_state *st, const char *keyword,
 		      const char *value, struct error *err)
@@ -35,13 +38,28 @@ static int expand_all(const struct planner *pl, const struct stage_state *st,
 	return strv_check(ret, "expanding arguments", err);
 }
 
+/* What the config has so far; a list there is too slow for many ENVs. */
+static int load_image_env(struct stage_state *st, struct error *err)
+{
+	AUTO(strv_release) struct strv list = STRV_INIT;
+
+	if (config_get_list(st->stage->config, "Env", &list, err) < 0)
+		return -1;
+	vars_add_all(&st->image_env, &list);
+	return vars_check(&st->image_env, "setting variables", err);
+}
+
 static int set_env(struct stage_state *st, const char *name, const char *value,
 		   struct error *err)
 {
-	strv_env_set(&st->env, name, value);
-	if (strv_check(&st->env, "setting variables", err) < 0)
+	if (!st->env_changed && load_image_env(st, err) < 0)
 		return -1;
-	return config_set_env(st->stage->config, name, value, err);
+	st->env_changed = true;
+	vars_set(&st->env, name, value);
+	vars_set(&st->image_env, name, value);
+	if (vars_check(&st->image_env, "setting variables", err) < 0)
+		return -1;
+	return vars_check(&st->env, "setting variables", err);
 }
 
 static int set_label(struct stage_state *st, const char *name,
@@ -136,7 +154,7 @@ static int expand_ports(const struct planner *pl, const struct stage_state *st,
 			const struct command *c, struct strv *ret,
 			struct error *err)
 {
-	struct expand_env env = expand_env_from_strv(&st->env);
+	struct expand_env env = vars_expand_env(&st->env);
 	AUTO(strv_release) struct strv sorted = STRV_INIT;
 	size_t i;
 
@@ -152,6 +170,16 @@ static int expand_ports(const struct planner *pl, const struct stage_state *st,
 	return 0;
 }
 
+/* "1-65535" is short to write many times. */
+static int count_ports(struct planner *pl, size_t more, struct error *err)
+{
+	pl->n_ports += more;
+	if (pl->n_ports <= MAX_PORTS)
+		return 0;
+	return error_set(err, ERROR_DOCKERFILE,
+			 "EXPOSE lists more than %d ports in all", MAX_PORTS);
+}
+
 int meta_expose(struct planner *pl, struct stage_state *st,
 		const struct command *c, struct error *err)
 {
@@ -165,6 +193,8 @@ int meta_expose(struct planner *pl, struct stage_state *st,
 	for (i = 0; i < specs.len; i++)
 		if (port_spec_parse(specs.items[i], &ports, NULL, err) < 0)
 			return -1;
+	if (count_ports(pl, ports.len, err) < 0)
+		return -1;
 	for (i = 0; i < ports.len; i++)
 		if (config_add_name(st->stage->config, "ExposedPorts",
 				    ports.items[i], err) < 0)

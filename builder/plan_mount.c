@@ -94,7 +94,7 @@ static int plan_mount(struct planner *pl, const struct stage_state *st,
 		      const char *value, const struct ref *ref, size_t n_ssh,
 		      struct run_mount *ret, struct error *err)
 {
-	struct expand_env env = expand_env_from_strv(&st->env);
+	struct expand_env env = vars_expand_env(&st->env);
 	struct mount_spec *spec = &ret->spec;
 
 	if (mount_spec_parse(value, pl->df->escape, &env, spec, err) < 0 ||

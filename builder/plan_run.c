@@ -1,3 +1,4 @@
+#include <limits.h>
 #include <string.h>
 #include <strings.h>
 
@@ -128,7 +129,7 @@ static int read_process(const struct planner *pl, const struct stage_state *st,
 	const char *user = config_get(st->stage->config, "User");
 	const char *dir = config_get(st->stage->config, "WorkingDir");
 
-	strv_append_all(&run->env, &st->env);
+	strv_append_all(&run->env, &st->env.list);
 	run->user = strdup(user ? user : "");
 	run->cwd = strdup(dir && *dir ? dir : "/");
 	if (!run->user || !run->cwd)
@@ -192,6 +193,10 @@ int plan_workdir(struct planner *pl, struct stage_state *st,
 	path = base ? path_join(base, word) : NULL;
 	if (!path)
 		return error_nomem(err, "planning a WORKDIR");
+	if (strlen(path) >= PATH_MAX)
+		return error_set(err, ERROR_DOCKERFILE,
+				 "the path of WORKDIR is longer than %d bytes",
+				 PATH_MAX - 1);
 	if (config_set(st->stage->config, "WorkingDir", path, err) < 0)
 		return -1;
 	if (strcmp(path, "/") && add_workdir(pl, st, c, path, &step, err) < 0)

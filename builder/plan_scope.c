@@ -37,7 +37,7 @@ static void predefine(struct planner *pl, const char *name, const char *value)
 {
 	const char *given = scope_build_arg(pl, name);
 
-	strv_env_set(&pl->globals, name, given ? given : value);
+	vars_set(&pl->globals, name, given ? given : value);
 }
 
 static void predefine_platform(struct planner *pl, const char *prefix,
@@ -86,7 +86,7 @@ static void predefine_target(struct planner *pl)
 	char *p;
 
 	if (!lower) {
-		pl->globals.failed = true;
+		pl->globals.list.failed = true;
 		return;
 	}
 	for (p = lower; *p; p++)
@@ -103,22 +103,16 @@ static char *split_arg(const char *word, const char **value)
 	return strndup(word, len);
 }
 
-static void note_declared(struct planner *pl, const char *name)
-{
-	if (strv_find(&pl->declared, name) < 0)
-		strv_append(&pl->declared, name);
-}
-
 static int declare_global(struct planner *pl, const char *word,
 			  struct error *err)
 {
 	const char *fallback, *value;
 	autofree char *name = split_arg(word, &fallback), *expanded = NULL;
-	struct expand_env env = expand_env_from_strv(&pl->globals);
+	struct expand_env env = vars_expand_env(&pl->globals);
 
 	if (!name)
 		return error_nomem(err, WHAT);
-	note_declared(pl, name);
+	vars_set(&pl->declared, name, NULL);
 	value = scope_build_arg(pl, name);
 	if (!value && fallback) {
 		expanded = expand_word(fallback, pl->df->escape, &env, err);
@@ -127,8 +121,8 @@ static int declare_global(struct planner *pl, const char *word,
 		value = expanded;
 	}
 	if (value)
-		strv_env_set(&pl->globals, name, value);
-	return strv_check(&pl->globals, WHAT, err);
+		vars_set(&pl->globals, name, value);
+	return vars_check(&pl->globals, WHAT, err);
 }
 
 static int declare_globals(struct planner *pl, const struct instruction *in,
@@ -162,7 +156,7 @@ int scope_globals(struct planner *pl, struct error *err)
 					      in->last_line);
 	}
 	pl->n_global = i;
-	return strv_check(&pl->globals, WHAT, err);
+	return vars_check(&pl->globals, WHAT, err);
 }
 
 int scope_epoch(struct planner *pl, struct error *err)
@@ -172,7 +166,7 @@ int scope_epoch(struct planner *pl, struct error *err)
 	char *end;
 
 	if (!text)
-		text = strv_env_get(&pl->globals, "SOURCE_DATE_EPOCH");
+		text = vars_get(&pl->globals, "SOURCE_DATE_EPOCH");
 	if (!text || !*text)
 		return 0;
 	errno = 0;
@@ -187,7 +181,7 @@ int scope_epoch(struct planner *pl, struct error *err)
 char *scope_expand(const struct planner *pl, const struct stage_state *st,
 		   const char *word, struct error *err)
 {
-	struct expand_env env = expand_env_from_strv(&st->env);
+	struct expand_env env = vars_expand_env(&st->env);
 
 	return expand_word(word, pl->df->escape, &env, err);
 }
@@ -196,29 +190,6 @@ char *scope_expand(const struct planner *pl, const struct stage_state *st,
 static bool is_env(const char *name)
 {
 	return strncmp(name, "BUILDKIT_SBOM_SCAN_", 19) != 0;
-}
-
-/* Keep one entry for each name, where it was first declared. */
-static int remember_arg(struct stage_state *st, const char *name,
-			const char *value, struct error *err)
-{
-	size_t len = strlen(name), i;
-	char *item;
-
-	if (asprintf(&item, "%s%s%s", name, value ? "=" : "",
-		     value ? value : "") < 0)
-		return error_nomem(err, WHAT);
-	for (i = 0; i < st->args.len; i++) {
-		const char *old = st->args.items[i];
-
-		if (strncmp(old, name, len) || (old[len] && old[len] != '='))
-			continue;
-		free(st->args.items[i]);
-		st->args.items[i] = item;
-		return 0;
-	}
-	strv_take(&st->args, item);
-	return strv_check(&st->args, WHAT, err);
 }
 
 /* --build-arg, else the default, else the global value, else nothing. */
@@ -233,7 +204,7 @@ static int arg_value(const struct planner *pl, const struct stage_state *st,
 		return *ret ? 0 : -1;
 	}
 	if (!value)
-		value = strv_env_get(&pl->globals, name);
+		value = vars_get(&pl->globals, name);
 	*ret = value ? strdup(value) : NULL;
 	return value && !*ret ? error_nomem(err, WHAT) : 0;
 }
@@ -246,16 +217,17 @@ static int declare_one(struct planner *pl, struct stage_state *st,
 
 	if (!name)
 		return error_nomem(err, WHAT);
-	note_declared(pl, name);
+	vars_set(&pl->declared, name, NULL);
 	if (arg_value(pl, st, name, fallback, &value, err) < 0)
 		return -1;
 	if (value && is_env(name))
-		strv_env_set(&st->env, name, value);
+		vars_set(&st->env, name, value);
+	vars_set(&st->args, name, value);
 	buf_printf(shown, " %s%s%s", name, value ? "=" : "",
 		   value ? value : "");
-	if (strv_check(&st->env, WHAT, err) < 0)
+	if (vars_check(&st->env, WHAT, err) < 0)
 		return -1;
-	return remember_arg(st, name, value, err);
+	return vars_check(&st->args, WHAT, err);
 }
 
 int scope_declare(struct planner *pl, struct stage_state *st,
@@ -286,7 +258,7 @@ static const char *find_proxy(const struct strv *list, const char *name)
 
 /* Programs disagree about the case of these names, so they get both. */
 static int add_proxy(const char *name, const char *value,
-		     const struct strv *env, struct strv *ret,
+		     const struct vars *env, struct strv *ret,
 		     struct error *err)
 {
 	autofree char *lower = strdup(name);
@@ -296,14 +268,14 @@ static int add_proxy(const char *name, const char *value,
 		return error_nomem(err, WHAT);
 	for (p = lower; *p; p++)
 		*p = (char)tolower((unsigned char)*p);
-	if (!strv_env_get(env, name))
+	if (!vars_get(env, name))
 		strv_env_set(ret, name, value);
-	if (!strv_env_get(env, lower))
+	if (!vars_get(env, lower))
 		strv_env_set(ret, lower, value);
 	return strv_check(ret, WHAT, err);
 }
 
-int scope_proxies(const struct planner *pl, const struct strv *env,
+int scope_proxies(const struct planner *pl, const struct vars *env,
 		  struct strv *ret, struct error *err)
 {
 	size_t i;
@@ -348,7 +320,7 @@ static void note_all_declared(struct planner *pl)
 				split_arg(in->args.items[j], &unused);
 
 			if (name)
-				note_declared(pl, name);
+				vars_set(&pl->declared, name, NULL);
 		}
 	}
 }
@@ -366,10 +338,12 @@ int scope_warn_unused(struct planner *pl, struct error *err)
 		autofree char *name = split_arg(given->items[i], &value);
 
 		if (name && !is_predefined(name) &&
-		    strv_find(&pl->declared, name) < 0 &&
+		    !vars_has(&pl->declared, name) &&
 		    strv_find(&unused, name) < 0)
 			strv_append(&unused, name);
 	}
+	if (vars_check(&pl->declared, WHAT, err) < 0)
+		return -1;
 	if (!unused.len)
 		return strv_check(&unused, WHAT, err);
 	strv_sort(&unused);

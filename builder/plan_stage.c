@@ -150,11 +150,11 @@ static int start_on_stage(struct planner *pl, struct stage_state *st,
 	if (!stage->config)
 		return -1;
 	stage->last = base->last;
-	strv_append_all(&st->env, &from->env);
-	strv_append_all(&st->args, &from->args);
-	if (strv_check(&st->env, "starting a stage", err) < 0)
+	vars_add_all(&st->env, &from->env.list);
+	vars_add_all(&st->args, &from->args.list);
+	if (vars_check(&st->env, "starting a stage", err) < 0)
 		return -1;
-	return strv_check(&st->args, "starting a stage", err);
+	return vars_check(&st->args, "starting a stage", err);
 }
 
 /* Of a name that a config gives twice, the later value counts. */
@@ -170,9 +170,9 @@ static int load_env(struct stage_state *st, struct error *err)
 
 		if (equals)
 			*equals = '\0';
-		strv_env_set(&st->env, list.items[i], equals ? equals + 1 : "");
+		vars_set(&st->env, list.items[i], equals ? equals + 1 : "");
 	}
-	return strv_check(&st->env, "starting a stage", err);
+	return vars_check(&st->env, "starting a stage", err);
 }
 
 static int start_on_nothing(struct stage_state *st, struct error *err)
@@ -257,6 +257,15 @@ static int run_command(struct planner *pl, struct stage_state *st,
 	return r < 0 ? error_at_lines(err, c->first_line, c->last_line) : 0;
 }
 
+static int store_env(struct stage_state *st, struct error *err)
+{
+	int rc = config_set_list(st->stage->config, "Env", &st->image_env.list,
+				 err);
+
+	vars_release(&st->image_env);
+	return rc;
+}
+
 int stage_evaluate(struct planner *pl, struct stage_state *st,
 		   struct error *err)
 {
@@ -268,6 +277,8 @@ int stage_evaluate(struct planner *pl, struct stage_state *st,
 	for (i = 0; i < st->n_commands; i++)
 		if (run_command(pl, st, &st->commands[i], err) < 0)
 			return -1;
+	if (st->env_changed && store_env(st, err) < 0)
+		return -1;
 	st->evaluated = true;
 	return label_stage(pl, st, first_step, err);
 }

@@ -78,7 +78,7 @@ static struct stage_state *find_base_stage(const struct planner *pl,
 static char *expand_global(const struct planner *pl, const char *word,
 			   struct error *err)
 {
-	struct expand_env env = expand_env_from_strv(&pl->globals);
+	struct expand_env env = vars_expand_env(&pl->globals);
 
 	return expand_word(word, pl->df->escape, &env, err);
 }

@@ -32,6 +32,7 @@ struct expansion {
 /* Where the result goes: one text, or words when `words` is not NULL. */
 struct sink {
 	struct buf text;
+	size_t max; /* bytes of the text */
 	struct strv *words;
 	bool in_word;
 };
@@ -44,9 +45,7 @@ static int fail(struct expansion *x, const char *text)
 static int put(struct expansion *x, struct sink *to, const char *text,
 	       size_t len)
 {
-	size_t max = x->depth ? MAX_OPERAND_BYTES : MAX_RESULT_BYTES;
-
-	if (to->text.len + len > max)
+	if (to->text.len + len > to->max)
 		return fail(x, "the result is too long");
 	buf_append(&to->text, text, len);
 	to->in_word = true;
@@ -127,7 +126,7 @@ static int expand_quoted_escape(struct expansion *x, struct sink *to)
 static int expand_double_quote(struct expansion *x, struct sink *to)
 {
 	/* Values do not split within quotes. */
-	struct sink quoted = { .text = BUF_INIT };
+	struct sink quoted = { .text = BUF_INIT, .max = to->max };
 	int status = 0;
 
 	x->p++;
@@ -231,7 +230,7 @@ static int put_value(struct expansion *x, struct sink *to, const char *value)
 static int take_operand(struct expansion *x, char stop, bool keep_escapes,
 			const char *missing, char **ret)
 {
-	struct sink operand = { .text = BUF_INIT };
+	struct sink operand = { .text = BUF_INIT, .max = MAX_OPERAND_BYTES };
 	bool saved = x->keep_escapes;
 	int status;
 
@@ -485,7 +484,7 @@ char *expand_word(const char *word, char escape, const struct expand_env *env,
 		.env = env,
 		.err = err,
 	};
-	struct sink to = { .text = BUF_INIT };
+	struct sink to = { .text = BUF_INIT, .max = MAX_RESULT_BYTES };
 	char *result = NULL;
 
 	if (expand_until(&x, 0, &to) < 0)
@@ -506,7 +505,9 @@ int expand_words(const char *word, char escape, const struct expand_env *env,
 		.env = env,
 		.err = err,
 	};
-	struct sink to = { .text = BUF_INIT, .words = ret };
+	struct sink to = { .text = BUF_INIT,
+			   .max = MAX_RESULT_BYTES,
+			   .words = ret };
 	int status = expand_until(&x, 0, &to);
 
 	if (status == 0)
@@ -528,7 +529,7 @@ char *expand_heredoc(const char *body, size_t len, const struct expand_env *env,
 		.env = env,
 		.err = err,
 	};
-	struct sink to = { .text = BUF_INIT };
+	struct sink to = { .text = BUF_INIT, .max = MAX_RESULT_BYTES };
 	char *result = NULL;
 
 	if (expand_until(&x, 0, &to) < 0) {

@@ -280,15 +280,12 @@ static void lint_maintainer(struct linter *l, struct lint_stage *stage,
 static void lint_port(struct linter *l, const struct instruction *in,
 		      const char *spec)
 {
-	AUTO(strv_release) struct strv ports = STRV_INIT;
 	const char *slash = strchr(spec, '/'), *p;
 	struct error ignored = ERROR_INIT;
 	bool mapped = false, upper = false;
 
-	if (port_spec_parse(spec, &ports, &mapped, &ignored) < 0) {
-		l->report->failed |= ignored.kind == ERROR_NOMEM;
+	if (port_spec_parse(spec, NULL, &mapped, &ignored) < 0)
 		return;
-	}
 	for (p = slash; p && *p; p++)
 		upper |= isupper((unsigned char)*p);
 	if (upper)

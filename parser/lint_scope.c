@@ -4,6 +4,12 @@
 
 #include "parser/suggest.h"
 
+/*
+ * So many names are looked at for a suggestion. Undefined names times defined
+ * ones would be too much work in a file that has thousands of both.
+ */
+enum { MAX_COMPARED = 500 };
+
 struct var {
 	bool set;
 	char value[];
@@ -19,7 +25,7 @@ void lint_scope_release(struct scope *s)
 {
 	map_free(s->vars);
 	strv_release(&s->names);
-	strv_release(&s->unset);
+	lint_scope_forget_unset(s);
 	*s = (struct scope){ 0 };
 }
 
@@ -77,11 +83,16 @@ void lint_scope_inherit(struct scope *s, const struct scope *parent)
 
 const char *lint_scope_suggest(const struct scope *s, const char *name)
 {
+	size_t left = MAX_COMPARED;
 	const char *near = NULL;
 
-	for (; s && !near; s = s->parent)
-		near = suggest(name, (const char *const *)s->names.items,
-			       s->names.len, false);
+	for (; s && !near && left > 0; s = s->parent) {
+		size_t count = s->names.len < left ? s->names.len : left;
+
+		near = suggest(name, (const char *const *)s->names.items, count,
+			       false);
+		left -= count;
+	}
 	return near;
 }
 
@@ -94,9 +105,17 @@ static const char *lookup(void *ctx, const char *name)
 static void note_unset(void *ctx, const char *name)
 {
 	struct scope *s = ctx;
+	size_t len = strlen(name);
 
-	if (!lint_scope_declares(s, name) && strv_find(&s->unset, name) < 0)
-		strv_append(&s->unset, name);
+	if (lint_scope_declares(s, name))
+		return;
+	if (!s->unset_names)
+		s->unset_names = map_new(NULL);
+	if (s->unset_names && map_get(s->unset_names, name, len))
+		return;
+	if (!s->unset_names || map_put(s->unset_names, name, len, s) < 0)
+		s->failed = true;
+	strv_append(&s->unset, name);
 }
 
 static struct expand_env env_of(struct scope *s)
@@ -129,4 +148,6 @@ void lint_scope_expand_heredoc(struct scope *s, const char *body, size_t len)
 void lint_scope_forget_unset(struct scope *s)
 {
 	strv_release(&s->unset);
+	map_free(s->unset_names);
+	s->unset_names = NULL;
 }

@@ -14,7 +14,8 @@ struct scope {
 	struct strv names; /* of own vars, for suggestions */
 	struct strv
 		unset; /* asked for in vain since lint_scope_forget_unset() */
-	bool complete; /* no base image with unknown variables below */
+	struct map *unset_names; /* the same, to have each once */
+	bool complete;	  /* no base image with unknown variables below */
 	bool workdir_set; /* some WORKDIR was absolute */
 	bool shell_set;
 	bool failed; /* out of memory */

@@ -159,11 +159,13 @@ int port_spec_parse(const char *spec, struct strv *ret, bool *mapped,
 	if (judge(&parts, &ports, &proto, err) < 0)
 		return error_wrap(err, "invalid port: %s",
 				  quote(&storage, spec));
+	if (mapped)
+		*mapped = parts.container.p != spec;
+	if (!ret)
+		return 0;
 	for (port = ports.first; port <= ports.last; port++) {
 		snprintf(item, sizeof(item), "%ld/%s", port, proto);
 		strv_append(ret, item);
 	}
-	if (mapped)
-		*mapped = parts.container.p != spec;
 	return strv_check(ret, "reading ports", err);
 }

@@ -31,18 +31,24 @@ static bool is_better(const char *word, const char *name, const char *other)
 	       tolower((unsigned char)*other) != first;
 }
 
+/* Lengths that differ by more than the distance need no comparing. */
+static bool is_comparable(size_t a, size_t b)
+{
+	return b <= MAX_WORD && a <= b + MAX_DISTANCE && b <= a + MAX_DISTANCE;
+}
+
 const char *suggest(const char *word, const char *const *names, size_t count,
 		    bool any_case)
 {
-	size_t best = MAX_DISTANCE + 1, i;
+	size_t best = MAX_DISTANCE + 1, word_len = strlen(word), i;
 	const char *hit = NULL;
 
-	if (strlen(word) > MAX_WORD)
+	if (word_len > MAX_WORD)
 		return NULL;
 	for (i = 0; i < count; i++) {
 		size_t d;
 
-		if (!names[i] || strlen(names[i]) > MAX_WORD)
+		if (!names[i] || !is_comparable(word_len, strlen(names[i])))
 			continue;
 		d = distance(word, names[i], any_case);
 		/* Equal names: the word itself is not what is wrong. */

@@ -5,6 +5,9 @@
 /* A line is shown up to this many bytes. */
 #define LINE_MAX_SHOWN 160
 
+/* So many lines to blame are shown; a heredoc may have a million. */
+#define MAX_BLAMED 10
+
 /* Start of the line after the one that starts at `at`; NULL at the end. */
 static const char *next_line(const char *at, const char *end)
 {
@@ -49,26 +52,47 @@ static void append_marks(struct buf *out, const char *line, size_t len)
 	buf_append_char(out, '\n');
 }
 
-void excerpt_append(struct buf *out, const char *name, const char *text,
-		    size_t len, int first_line, int last_line)
+/* Move to the line, or the end of the text: NULL. */
+static const char *find_line(struct excerpt_source *s, int line)
 {
-	const char *at = text, *end = text + len;
-	int context = first_line == last_line ? 2 : 1, line;
-
-	if (first_line < 1 || !len)
-		return;
-	buf_printf(out, "%s:%d\n", name, first_line);
-	for (line = 1; at && line <= last_line + context;
-	     line++, at = next_line(at, end)) {
-		size_t shown;
-
-		if (line < first_line - context)
-			continue;
-		shown = line_length(at, end);
-		buf_printf(out, " %4d | ", line);
-		append_harmless(out, at, shown);
-		buf_append_char(out, '\n');
-		if (line >= first_line && line <= last_line && shown)
-			append_marks(out, at, shown);
+	if (!s->at || s->line > line) {
+		s->at = s->len ? s->text : NULL;
+		s->line = 1;
 	}
+	for (; s->at && s->line < line; s->line++)
+		s->at = next_line(s->at, s->text + s->len);
+	return s->at;
+}
+
+static void append_line(struct buf *out, const char *at, const char *end,
+			int line, bool blamed)
+{
+	size_t shown = line_length(at, end);
+
+	buf_printf(out, " %4d | ", line);
+	append_harmless(out, at, shown);
+	buf_append_char(out, '\n');
+	if (blamed && shown)
+		append_marks(out, at, shown);
+}
+
+void excerpt_append(struct buf *out, struct excerpt_source *source,
+		    int first_line, int last_line)
+{
+	int context = first_line == last_line ? 2 : 1, line;
+	int hidden = last_line - first_line - MAX_BLAMED + 1;
+	int last = hidden > 0 ? last_line - hidden : last_line + context;
+	const char *at, *end = source->text + source->len;
+
+	if (first_line < 1 || !source->len)
+		return;
+	buf_printf(out, "%s:%d\n", source->name, first_line);
+	line = first_line > context ? first_line - context : 1;
+	for (at = find_line(source, line); at && line <= last;
+	     line++, at = next_line(at, end))
+		append_line(out, at, end, line,
+			    line >= first_line && line <= last_line);
+	if (hidden > 0)
+		buf_printf(out, "      | (and %d more line%s)\n", hidden,
+			   hidden == 1 ? "" : "s");
 }

@@ -107,13 +107,20 @@ static void quiet_progress_writes_nothing(void **state)
 
 static const char dockerfile[] = "FROM a\nWORKDIR /x\nCOPY b ./\nRUN c\nRUN d";
 
+static void append(struct buf *out, const char *name, const char *text,
+		   int first_line, int last_line)
+{
+	struct excerpt_source source = excerpt_source(name, text, strlen(text));
+
+	excerpt_append(out, &source, first_line, last_line);
+}
+
 static void an_excerpt_marks_the_lines_to_blame(void **state)
 {
 	AUTO(buf_release) struct buf out = BUF_INIT;
 
 	(void)state;
-	excerpt_append(&out, "Dockerfile", dockerfile, strlen(dockerfile), 3,
-		       3);
+	append(&out, "Dockerfile", dockerfile, 3, 3);
 	assert_string_equal(out.data, "Dockerfile:3\n"
 				      "    1 | FROM a\n"
 				      "    2 | WORKDIR /x\n"
@@ -128,10 +135,10 @@ static void an_excerpt_ends_where_the_file_does(void **state)
 	AUTO(buf_release) struct buf out = BUF_INIT, none = BUF_INIT;
 
 	(void)state;
-	excerpt_append(&out, "D", dockerfile, strlen(dockerfile), 5, 9);
+	append(&out, "D", dockerfile, 5, 9);
 	assert_string_equal(out.data, "D:5\n    4 | RUN c\n    5 | RUN d\n"
 				      "      | ^^^^^\n");
-	excerpt_append(&none, "D", "", 0, 1, 1);
+	append(&none, "D", "", 1, 1);
 	assert_int_equal(none.len, 0);
 }
 
@@ -140,8 +147,44 @@ static void control_characters_do_not_reach_the_terminal(void **state)
 	AUTO(buf_release) struct buf out = BUF_INIT;
 
 	(void)state;
-	excerpt_append(&out, "D", "RUN \033[2J", 8, 1, 1);
+	append(&out, "D", "RUN \033[2J", 1, 1);
 	assert_null(strchr(out.data, '\033'));
+}
+
+static void a_long_excerpt_is_cut(void **state)
+{
+	AUTO(buf_release) struct buf text = BUF_INIT, out = BUF_INIT;
+	int i;
+
+	(void)state;
+	for (i = 1; i <= 100; i++)
+		buf_append_str(&text, "x\n");
+	append(&out, "D", text.data, 50, 100);
+	assert_non_null(strstr(out.data, "   59 | x\n      | ^\n"
+					 "      | (and 41 more lines)\n"));
+	assert_null(strstr(out.data, "60"));
+}
+
+/* Looking at each line once must not read the file for each. */
+static void ascending_lines_are_found_where_the_last_search_ended(void **state)
+{
+	struct excerpt_source source =
+		excerpt_source("D", dockerfile, strlen(dockerfile));
+	AUTO(buf_release) struct buf out = BUF_INIT;
+
+	(void)state;
+	excerpt_append(&out, &source, 5, 5);
+	assert_int_equal(source.line, 3);
+	assert_ptr_equal(source.at, strstr(dockerfile, "COPY"));
+	excerpt_append(&out, &source, 5, 5);
+	excerpt_append(&out, &source, 1, 1);
+	assert_string_equal(out.data,
+			    "D:5\n    3 | COPY b ./\n    4 | RUN c\n"
+			    "    5 | RUN d\n      | ^^^^^\n"
+			    "D:5\n    3 | COPY b ./\n    4 | RUN c\n"
+			    "    5 | RUN d\n      | ^^^^^\n"
+			    "D:1\n    1 | FROM a\n      | ^^^^^^\n"
+			    "    2 | WORKDIR /x\n    3 | COPY b ./\n");
 }
 
 int main(void)
@@ -153,6 +196,9 @@ int main(void)
 		cmocka_unit_test(quiet_progress_writes_nothing),
 		cmocka_unit_test(an_excerpt_marks_the_lines_to_blame),
 		cmocka_unit_test(an_excerpt_ends_where_the_file_does),
+		cmocka_unit_test(a_long_excerpt_is_cut),
+		cmocka_unit_test(
+			ascending_lines_are_found_where_the_last_search_ended),
 		cmocka_unit_test(control_characters_do_not_reach_the_terminal),
 	};
 

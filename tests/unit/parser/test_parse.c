@@ -232,32 +232,6 @@ static void the_longest_line_is_65535_bytes(void **state)
 	assert_int_equal(err.first_line, 2);
 }
 
-static void large_files_do_not_hang(void **state)
-{
-	AUTO(buf_release) struct buf text = BUF_INIT;
-	AUTO(dockerfile_free) struct dockerfile *df = NULL;
-	struct error err = ERROR_INIT;
-	int i;
-
-	(void)state;
-	for (i = 0; i < 20000; i++)
-		buf_printf(&text, "FROM a AS s%d\nCOPY --from=s%d a b\n", i,
-			   i ? i - 1 : 20001);
-	buf_append_str(&text, "RUN cat");
-	for (i = 0; i < 5000; i++)
-		buf_printf(&text, " <<E%d", i);
-	for (i = 0; i < 5000; i++)
-		buf_printf(&text, "\nE%d", i);
-	buf_append_str(&text, "\nRUN a");
-	for (i = 0; i < 200000; i++)
-		buf_append_str(&text, " \\\nb");
-	assert_int_equal(dockerfile_parse(text.data, text.len, &df, &err), 0);
-	assert_int_equal(dockerfile_check(df, &err), 0);
-	assert_int_equal(df->len, 40002);
-	assert_int_equal(df->instructions[40000].n_heredocs, 5000);
-	assert_true(dockerfile_lines_ascend(df));
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -273,7 +247,6 @@ int main(void)
 		cmocka_unit_test(healthchecks_are_read_whole),
 		cmocka_unit_test(errors_name_all_lines_of_the_instruction),
 		cmocka_unit_test(the_longest_line_is_65535_bytes),
-		cmocka_unit_test(large_files_do_not_hang),
 	};
 
 	return cmocka_run_group_tests_name("parse", tests, NULL, NULL);
