@@ -38,7 +38,11 @@ static const char *const insecure_nodes[] = {
 	"loop2", "loop3", "loop4", "loop5",   "loop6",	      "loop7",
 };
 
-/* Where a node cannot be made, the host's own is put on an empty file. */
+/*
+ * Where a node cannot be made, the host's own is put on an empty file. A
+ * device can be written to through a read-only mount, but its mode and owner
+ * are the host's to change.
+ */
 static int bind_node(struct container *c, const char *name, struct error *err)
 {
 	const struct mount_target target = { .root = c->dev, .path = name };
@@ -50,8 +54,10 @@ static int bind_node(struct container *c, const char *name, struct error *err)
 		return error_sys(err, errno, "cannot make /dev/%s", name);
 	close(fd);
 	snprintf(host, sizeof(host), "/dev/%s", name);
-	return mount_bind(c->engine->legacy_mounts, AT_FDCWD, host, 0, false,
-			  &target, err);
+	return mount_bind(c->engine->legacy_mounts, AT_FDCWD, host,
+			  MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID |
+				  MOUNT_ATTR_NOEXEC,
+			  false, &target, err);
 }
 
 /*

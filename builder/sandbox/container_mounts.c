@@ -54,8 +54,10 @@ static uint64_t attrs_of(const struct container *c,
 			 const struct sandbox_mount *m)
 {
 	bool has_devices = m->is_device || c->sb->insecure;
+	/* Of the host's node only the device may be used, as in /dev. */
+	bool read_only = m->read_only || m->is_device;
 
-	return (m->read_only ? MOUNT_ATTR_RDONLY : 0) |
+	return (read_only ? MOUNT_ATTR_RDONLY : 0) |
 	       (m->no_exec ? MOUNT_ATTR_NOEXEC : 0) |
 	       (has_devices ? 0 : MOUNT_ATTR_NODEV);
 }
@@ -133,7 +135,7 @@ static int discard_file(struct container *c, const struct sandbox_mount *m,
 	struct stat st;
 
 	/* Attached first: what is not attached cannot be opened by path. */
-	if (mount_source(c, m, 0, target, err) < 0)
+	if (mount_source(c, m, MOUNT_ATTR_RDONLY, target, err) < 0)
 		return -1;
 	in = confined_open(c->root, target->path, O_RDONLY, 0, err);
 	if (in < 0 || fstat(in, &st) < 0)

@@ -11,6 +11,12 @@
 
 #define PSEUDO_ATTRS (MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC | MOUNT_ATTR_NODEV)
 
+/*
+ * What covers a file is the host's own /dev/null: still writable as a device,
+ * but root in here must not change its mode or owner.
+ */
+#define COVER_ATTRS (MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC)
+
 /* Relative to /proc or /sys; what this kernel lacks is skipped. */
 static const char *const masked_proc[] = {
 	"acpi",		 "asound", "interrupts",  "kcore",	"keys",
@@ -44,7 +50,8 @@ static int mask(const struct container *c, int root, const char *path,
 		return error_sys(err, errno, "cannot look at '%s'", path);
 	if (!S_ISDIR(st.st_mode))
 		return mount_bind(c->engine->legacy_mounts, AT_FDCWD,
-				  "/dev/null", 0, false, &target, err);
+				  "/dev/null", COVER_ATTRS, false, &target,
+				  err);
 	mnt = mount_fs(c->engine->legacy_mounts, "tmpfs", empty,
 		       ARRAY_LEN(empty), PSEUDO_ATTRS | MOUNT_ATTR_RDONLY,
 		       &target, err);

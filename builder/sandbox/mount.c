@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 
+#include "builder/sandbox/mount_table.h"
 #include "store/base/buf.h"
 #include "store/base/cleanup.h"
 #include "store/base/confined.h"
@@ -23,17 +24,35 @@ static struct fd_path fd_path(int fd)
 	return p;
 }
 
+static bool is_missing(int result)
+{
+	return result < 0 && (errno == ENOSYS || errno == EPERM);
+}
+
+/*
+ * The calls of the new API with a descriptor that is none, which they say.
+ * Each may be missing by itself: they are of different age, and profiles name
+ * them singly.
+ */
+static bool mount_calls_exist(void)
+{
+	struct mount_attr attr = { .attr_set = MOUNT_ATTR_RDONLY };
+
+	return !is_missing(fsconfig(-1, FSCONFIG_CMD_CREATE, NULL, NULL, 0)) &&
+	       !is_missing(fsmount(-1, FSMOUNT_CLOEXEC, 0)) &&
+	       !is_missing(
+		       open_tree(-1, "", OPEN_TREE_CLONE | AT_EMPTY_PATH)) &&
+	       !is_missing(
+		       move_mount(-1, "", -1, "", MOVE_MOUNT_F_EMPTY_PATH)) &&
+	       !is_missing(mount_setattr(-1, "", AT_EMPTY_PATH, &attr,
+					 sizeof(attr)));
+}
+
 bool mount_api_works(void)
 {
 	autoclose int fd = -1;
 
-	if (getenv("SHALE_NO_FSOPEN"))
-		return false;
-	/* mount_setattr is the youngest of the family; a bad fd is EBADF. */
-	if (mount_setattr(-1, "", AT_EMPTY_PATH,
-			  &(struct mount_attr){ .attr_set = MOUNT_ATTR_RDONLY },
-			  sizeof(struct mount_attr)) < 0 &&
-	    errno != EBADF)
+	if (getenv("SHALE_NO_FSOPEN") || !mount_calls_exist())
 		return false;
 	fd = fsopen("tmpfs", FSOPEN_CLOEXEC);
 	return fd >= 0;
@@ -238,6 +257,33 @@ static unsigned long flags_of_mount(int fd)
 	return flags;
 }
 
+static int add_flags(int fd, uint64_t attrs)
+{
+	return mount(NULL, fd_path(fd).text, NULL,
+		     MS_REMOUNT | MS_BIND | legacy_flags(attrs) |
+			     flags_of_mount(fd),
+		     NULL);
+}
+
+/* A remount is of one mount; those that came along need one each. */
+static int add_flags_below(int fd, uint64_t attrs, struct error *err)
+{
+	AUTO(strv_release) struct strv paths = STRV_INIT;
+
+	if (mount_table_below(fd, &paths, err) < 0)
+		return -1;
+	for (size_t i = 0; i < paths.len; i++) {
+		autoclose int made =
+			open(paths.items[i], O_PATH | O_NOFOLLOW | O_CLOEXEC);
+
+		if (made < 0 || add_flags(made, attrs) < 0)
+			return error_sys(err, errno,
+					 "cannot set mount flags for '%s'",
+					 paths.items[i]);
+	}
+	return 0;
+}
+
 static int bind_legacy(int dirfd, const char *path, uint64_t attrs,
 		       bool recursive, const struct mount_target *target,
 		       struct error *err)
@@ -261,13 +307,10 @@ static int bind_legacy(int dirfd, const char *path, uint64_t attrs,
 	if (made < 0)
 		return -1;
 	if (mount(NULL, fd_path(made).text, NULL, MS_PRIVATE | rec, NULL) < 0 ||
-	    (attrs && mount(NULL, fd_path(made).text, NULL,
-			    MS_REMOUNT | MS_BIND | legacy_flags(attrs) |
-				    flags_of_mount(made),
-			    NULL) < 0))
+	    (attrs && add_flags(made, attrs) < 0))
 		return error_sys(err, errno, "cannot set mount flags for '%s'",
 				 target->path);
-	return 0;
+	return attrs && recursive ? add_flags_below(made, attrs, err) : 0;
 }
 
 int mount_bind(bool legacy, int dirfd, const char *path, uint64_t attrs,
@@ -287,10 +330,7 @@ int mount_bind(bool legacy, int dirfd, const char *path, uint64_t attrs,
 int mount_add_attrs(bool legacy, int fd, uint64_t attrs, struct error *err)
 {
 	struct mount_attr set = { .attr_set = attrs };
-	int r = legacy ? mount(NULL, fd_path(fd).text, NULL,
-			       MS_REMOUNT | MS_BIND | legacy_flags(attrs) |
-				       flags_of_mount(fd),
-			       NULL)
+	int r = legacy ? add_flags(fd, attrs)
 		       : mount_setattr(fd, "", AT_EMPTY_PATH, &set,
 				       sizeof(set));
 

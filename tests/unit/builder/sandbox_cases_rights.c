@@ -192,6 +192,36 @@ static void secrets_of_the_kernel_are_masked(void **state)
 	assert_string_equal(r.output.data, "");
 }
 
+/* What covers a masked file is a node of the host's. */
+static void the_cover_of_a_masked_file_cannot_be_changed(void **state)
+{
+	struct place *p = place_of(state);
+	AUTO(run_release) struct run r;
+
+	run_init(&r, p,
+		 "for f in /proc/kcore /proc/keys /proc/timer_list; do "
+		 "test -c $f || continue; echo x >$f || exit 1; "
+		 "chmod 666 $f && exit 2; chown 0:0 $f && exit 3; done; "
+		 "echo done");
+	run_it(&r, p);
+	assert_ran(&r);
+	assert_has(&r, "done\n");
+}
+
+/* Not the new mount API alone does so for what is mounted below. */
+static void nothing_below_sys_can_be_written(void **state)
+{
+	struct place *p = place_of(state);
+	AUTO(run_release) struct run r;
+
+	run_init(&r, p,
+		 "grep ' /sys/' /proc/self/mountinfo | grep -v ' ro,'; "
+		 "grep -c ' /sys ro,' /proc/self/mountinfo");
+	run_it(&r, p);
+	assert_ran(&r);
+	assert_string_equal(r.output.data, "1\n");
+}
+
 static void filtered_calls_fail(void **state)
 {
 	struct place *p = place_of(state);
@@ -339,6 +369,8 @@ const struct sandbox_case sandbox_rights_cases[] = {
 	SANDBOX_CASE(system_directories_must_not_be_links, FOR_ALL),
 	SANDBOX_CASE(a_device_directory_full_of_links_is_covered, FOR_ALL),
 	SANDBOX_CASE(secrets_of_the_kernel_are_masked, FOR_ALL),
+	SANDBOX_CASE(the_cover_of_a_masked_file_cannot_be_changed, FOR_ALL),
+	SANDBOX_CASE(nothing_below_sys_can_be_written, FOR_ALL),
 	SANDBOX_CASE(filtered_calls_fail, FOR_ALL),
 	SANDBOX_CASE(no_descriptor_leads_out_as_working_directory, FOR_ALL),
 	SANDBOX_CASE(a_private_network_has_only_loopback, FOR_ALL),
