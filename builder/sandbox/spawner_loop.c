@@ -259,7 +259,11 @@ static _Noreturn void be_container(struct loop *loop, struct arrived *a,
 	fail_early(status, &r);
 }
 
-/* fork() into new namespaces; `*pidfd` is -1 where kernels have none. */
+/*
+ * fork() into new namespaces; `*pidfd` is -1 where kernels have none. Filters
+ * answer clone3() with EPERM as well as ENOSYS; clone() then says whether it
+ * was meant.
+ */
 static pid_t clone_into(uint64_t flags, int *pidfd)
 {
 	struct clone_args args = {
@@ -269,7 +273,7 @@ static pid_t clone_into(uint64_t flags, int *pidfd)
 	};
 	pid_t pid = (pid_t)syscall(SYS_clone3, &args, sizeof(args));
 
-	if (pid >= 0 || errno != ENOSYS)
+	if (pid >= 0 || (errno != ENOSYS && errno != EPERM))
 		return pid;
 	*pidfd = -1;
 	return (pid_t)syscall(SYS_clone, flags | CLONE_PIDFD | SIGCHLD, NULL,
