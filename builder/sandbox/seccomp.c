@@ -33,6 +33,9 @@
 /* Numbers of one ABI, counted from its base; none reaches this many. */
 #define NUMBERS 1024
 
+/* From this one on, calls have the same number on every architecture. */
+#define FIRST_COMMON 424
+
 /*
  * A way to call the kernel. Those with the same `audit` are told apart by
  * `base`, which is part of the number, and stand together, in its order.
@@ -171,6 +174,9 @@ static void allow_numbered(struct table *t, uint64_t caps)
 	for (size_t i = 0; i < n_seccomp_numbered; i++) {
 		const struct seccomp_numbered *n = &seccomp_numbered[i];
 
+		/* The native ABI's own. */
+		if (n->number < FIRST_COMMON && t->abi != &abis[0])
+			continue;
 		if (n->cap < 0 || caps & CAPS_BIT(n->cap))
 			t->verdicts[n->number] = allow;
 	}

@@ -8,10 +8,8 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/utsname.h>
 
-#include "builder/sandbox/caps.h"
-#include "builder/sandbox/caps_names.h"
+#include "builder/sandbox/seccomp_condition.h"
 #include "store/base/buf.h"
 #include "store/base/io.h"
 
@@ -36,23 +34,6 @@ static int bad(struct error *err, const char *what, const char *value)
 {
 	return error_set(err, ERROR_USAGE, "%s \"%s\" is not known", what,
 			 value ? value : "");
-}
-
-/* The name of this machine's architecture in includes and excludes. */
-static const char *own_arch(void)
-{
-	switch (seccomp_arch_native()) {
-	case SCMP_ARCH_X86_64:
-		return "amd64";
-	case SCMP_ARCH_AARCH64:
-		return "arm64";
-	case SCMP_ARCH_PPC64LE:
-		return "ppc64le";
-	case SCMP_ARCH_S390X:
-		return "s390x";
-	default:
-		return "riscv64";
-	}
 }
 
 static int find_action(const char *name, uint32_t number, uint32_t *ret,
@@ -101,71 +82,6 @@ static int find_op(const char *name, enum scmp_compare *ret, struct error *err)
 			return 0;
 		}
 	return bad(err, "comparison", name);
-}
-
-/* "4.8" against the running kernel. */
-static bool kernel_is_at_least(const char *wanted)
-{
-	unsigned want[2] = { 0 }, have[2] = { 0 };
-	struct utsname uts;
-
-	if (sscanf(wanted, "%u.%u", &want[0], &want[1]) < 1 ||
-	    uname(&uts) < 0 ||
-	    sscanf(uts.release, "%u.%u", &have[0], &have[1]) != 2)
-		return false;
-	return have[0] != want[0] ? have[0] > want[0] : have[1] >= want[1];
-}
-
-static bool has_cap(const struct profile *p, const char *name)
-{
-	int cap = name ? caps_number(name) : -1;
-
-	return cap >= 0 && p->caps & CAPS_BIT(cap);
-}
-
-static bool lists_own_arch(json_t *list)
-{
-	json_t *item;
-	size_t i;
-
-	json_array_foreach(list, i, item)
-	{
-		const char *name = json_string_value(item);
-
-		if (name && !strcmp(name, own_arch()))
-			return true;
-	}
-	return false;
-}
-
-/* All that "includes" names must hold, nothing of what "excludes" names. */
-static bool applies(const struct profile *p, json_t *rule)
-{
-	json_t *in = json_object_get(rule, "includes");
-	json_t *out = json_object_get(rule, "excludes");
-	json_t *arches = json_object_get(in, "arches");
-	const char *since = json_string_value(json_object_get(in, "minKernel"));
-	const char *until =
-		json_string_value(json_object_get(out, "minKernel"));
-	json_t *cap;
-	size_t i;
-
-	if (lists_own_arch(json_object_get(out, "arches")) ||
-	    (json_array_size(arches) && !lists_own_arch(arches)) ||
-	    (until && kernel_is_at_least(until)) ||
-	    (since && !kernel_is_at_least(since)))
-		return false;
-	json_array_foreach(json_object_get(out, "caps"), i, cap)
-	{
-		if (has_cap(p, json_string_value(cap)))
-			return false;
-	}
-	json_array_foreach(json_object_get(in, "caps"), i, cap)
-	{
-		if (!has_cap(p, json_string_value(cap)))
-			return false;
-	}
-	return true;
 }
 
 static int read_args(json_t *rule, struct scmp_arg_cmp args[ARGS_MAX],
@@ -248,11 +164,16 @@ static int add_rule(struct profile *p, json_t *rule, struct error *err)
 	const char *old_name = json_string_value(json_object_get(rule, "name"));
 	struct scmp_arg_cmp args[ARGS_MAX];
 	uint32_t action;
+	bool applies;
 	json_t *item;
 	unsigned n;
 	size_t i;
 
-	if (!applies(p, rule))
+	if (seccomp_check_list(rule, "names", JSON_STRING, err) < 0 ||
+	    seccomp_check_list(rule, "args", JSON_OBJECT, err) < 0 ||
+	    seccomp_condition_holds(rule, p->caps, &applies, err) < 0)
+		return -1;
+	if (!applies)
 		return 0;
 	if (find_action(json_string_value(json_object_get(rule, "action")),
 			errno_of(rule, "errnoRet", p->default_errno), &action,
@@ -274,14 +195,12 @@ static int add_rule(struct profile *p, json_t *rule, struct error *err)
 	return 0;
 }
 
-/* "SCMP_ARCH_X86_64" */
-static int add_arch(struct profile *p, const char *name, struct error *err)
+/* libseccomp's token for "SCMP_ARCH_X86_64", which it knows as "x86_64". */
+static int find_arch(const char *name, uint32_t *ret, struct error *err)
 {
 	static const char prefix[] = "SCMP_ARCH_";
 	char lower[32];
-	uint32_t token;
 	size_t i = 0;
-	int rc;
 
 	if (!name || strncmp(name, prefix, strlen(prefix)) != 0)
 		return bad(err, "architecture", name);
@@ -291,15 +210,8 @@ static int add_arch(struct profile *p, const char *name, struct error *err)
 				   ? (char)(name[i] | 0x20)
 				   : name[i];
 	lower[i] = '\0';
-	token = seccomp_arch_resolve_name(lower);
-	if (token == 0)
-		return bad(err, "architecture", name);
-	rc = seccomp_arch_add(p->filter, token);
-	/* Of another byte order: it cannot run here. */
-	if (rc < 0 && rc != -EEXIST && rc != -EDOM)
-		return error_sys(err, -rc, "cannot add architecture '%s'",
-				 name);
-	return 0;
+	*ret = seccomp_arch_resolve_name(lower);
+	return *ret ? 0 : bad(err, "architecture", name);
 }
 
 static int add_arches(struct profile *p, json_t *list, struct error *err)
@@ -309,8 +221,16 @@ static int add_arches(struct profile *p, json_t *list, struct error *err)
 
 	json_array_foreach(list, i, item)
 	{
-		if (add_arch(p, json_string_value(item), err) < 0)
+		uint32_t token;
+		int rc;
+
+		if (find_arch(json_string_value(item), &token, err) < 0)
 			return -1;
+		rc = seccomp_arch_add(p->filter, token);
+		/* Of another byte order: it cannot run here. */
+		if (rc < 0 && rc != -EEXIST && rc != -EDOM)
+			return error_sys(err, -rc,
+					 "cannot add an architecture");
 	}
 	return 0;
 }
@@ -323,20 +243,15 @@ static int add_arch_map(struct profile *p, json_t *map, struct error *err)
 
 	json_array_foreach(map, i, entry)
 	{
-		const char *name = json_string_value(
-			json_object_get(entry, "architecture"));
+		json_t *name = json_object_get(entry, "architecture");
 		json_t *others = json_object_get(entry, "subArchitectures");
-		char lower[32];
-		size_t n = 0;
+		uint32_t token;
 
-		if (!name || strlen(name) < 10)
-			return bad(err, "architecture", name);
-		for (name += 10; n < sizeof(lower) - 1 && name[n]; n++)
-			lower[n] = (char)(name[n] >= 'A' && name[n] <= 'Z'
-						  ? name[n] | 0x20
-						  : name[n]);
-		lower[n] = '\0';
-		if (seccomp_arch_resolve_name(lower) == seccomp_arch_native())
+		if (find_arch(json_string_value(name), &token, err) < 0 ||
+		    seccomp_check_list(entry, "subArchitectures", JSON_STRING,
+				       err) < 0)
+			return -1;
+		if (token == seccomp_arch_native())
 			return add_arches(p, others, err);
 	}
 	return 0;
@@ -348,7 +263,11 @@ static int fill(struct profile *p, struct error *err)
 	json_t *rule;
 	size_t i;
 
-	if (add_arches(p, json_object_get(p->json, "architectures"), err) < 0 ||
+	if (seccomp_check_list(p->json, "architectures", JSON_STRING, err) <
+		    0 ||
+	    seccomp_check_list(p->json, "archMap", JSON_OBJECT, err) < 0 ||
+	    seccomp_check_list(p->json, "syscalls", JSON_OBJECT, err) < 0 ||
+	    add_arches(p, json_object_get(p->json, "architectures"), err) < 0 ||
 	    add_arch_map(p, json_object_get(p->json, "archMap"), err) < 0)
 		return -1;
 	json_array_foreach(rules, i, rule)
@@ -418,6 +337,8 @@ int seccomp_json_compile(const char *text, size_t len, uint64_t caps,
 	if (!json)
 		return error_set(err, ERROR_USAGE, "line %d: %s", why.line,
 				 why.text);
+	if (!json_is_object(json))
+		return error_set(err, ERROR_USAGE, "the profile is no object");
 	p.default_errno = errno_of(json, "defaultErrnoRet", EPERM);
 	if (find_action(
 		    json_string_value(json_object_get(json, "defaultAction")),

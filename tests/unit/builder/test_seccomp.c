@@ -20,81 +20,11 @@
 #include "builder/sandbox/seccomp.h"
 #include "builder/sandbox/seccomp_profile.h"
 #include "store/base/io.h"
+#include "tests/unit/builder/filter_run.h"
 
 #define DENY  (SECCOMP_RET_ERRNO | EPERM)
 #define LACKS (SECCOMP_RET_ERRNO | ENOSYS)
 #define ALLOW SECCOMP_RET_ALLOW
-
-static uint32_t operand(const struct sock_filter *i, uint32_t x)
-{
-	return BPF_SRC(i->code) == BPF_K ? i->k : x;
-}
-
-static int is_taken(const struct sock_filter *i, uint32_t a)
-{
-	switch (BPF_OP(i->code)) {
-	case BPF_JEQ:
-		return a == operand(i, 0);
-	case BPF_JGE:
-		return a >= operand(i, 0);
-	case BPF_JGT:
-		return a > operand(i, 0);
-	case BPF_JSET:
-		return (a & operand(i, 0)) != 0;
-	default:
-		fail_msg("unknown jump %x", i->code);
-		return 0;
-	}
-}
-
-/* Run a program; only what filters are made of is known here. */
-static uint32_t judge(const struct seccomp_program *p,
-		      const struct seccomp_data *data)
-{
-	uint32_t a = 0, mem[BPF_MEMWORDS] = { 0 };
-
-	for (size_t pc = 0; pc < p->n; pc++) {
-		const struct sock_filter *i = &p->code[pc];
-
-		switch (BPF_CLASS(i->code)) {
-		case BPF_LD:
-			if (BPF_MODE(i->code) == BPF_MEM)
-				a = mem[i->k];
-			else
-				memcpy(&a, (const char *)data + i->k, 4);
-			break;
-		case BPF_ST:
-			mem[i->k] = a;
-			break;
-		case BPF_ALU:
-			assert_int_equal(BPF_OP(i->code), BPF_AND);
-			a &= i->k;
-			break;
-		case BPF_JMP:
-			if (BPF_OP(i->code) == BPF_JA)
-				pc += i->k;
-			else
-				pc += is_taken(i, a) ? i->jt : i->jf;
-			break;
-		case BPF_RET:
-			return BPF_RVAL(i->code) == BPF_A ? a : i->k;
-		default:
-			fail_msg("unknown instruction %x", i->code);
-		}
-	}
-	fail_msg("ran off the end");
-	return 0;
-}
-
-static uint32_t ask(const struct seccomp_program *p, uint32_t arch, uint32_t nr,
-		    uint64_t arg)
-{
-	const struct seccomp_data data = { .nr = (int)nr,
-					   .arch = arch,
-					   .args = { arg, arg } };
-
-	return judge(p, &data);
-}
 
 static void add(scmp_filter_ctx ctx, uint32_t action, const char *name,
 		const struct scmp_arg_cmp *arg)
@@ -206,10 +136,10 @@ static void compare_calls(uint64_t caps, size_t abi)
 							      (int)full);
 
 		for (size_t i = 0; name && i < ARRAY_LEN(arguments); i++) {
-			uint32_t got =
-				ask(&ours, abis[abi].audit, full, arguments[i]);
-			uint32_t want = ask(&theirs, abis[abi].audit, full,
-					    arguments[i]);
+			uint32_t got = filter_ask(&ours, abis[abi].audit, full,
+						  arguments[i]);
+			uint32_t want = filter_ask(&theirs, abis[abi].audit,
+						   full, arguments[i]);
 
 			if (got != want)
 				fail_msg("%s (%u) with %llx: %x, not %x", name,
@@ -248,22 +178,28 @@ static void numbers_without_a_name_are_known(void **state)
 	for (size_t i = 0; i < ARRAY_LEN(audits); i++) {
 		uint32_t a = audits[i];
 
-		assert_int_equal(ask(&p, a, 452 /* fchmodat2 */, 0), ALLOW);
-		assert_int_equal(ask(&p, a, 462 /* mseal */, 0), ALLOW);
-		assert_int_equal(ask(&p, a, 466 /* removexattrat */, 0), ALLOW);
-		assert_int_equal(ask(&p, a, 425 /* io_uring_setup */, 0), DENY);
-		assert_int_equal(ask(&p, a, 461 /* lsm_list_modules */, 0),
+		assert_int_equal(filter_ask(&p, a, 452 /* fchmodat2 */, 0),
+				 ALLOW);
+		assert_int_equal(filter_ask(&p, a, 462 /* mseal */, 0), ALLOW);
+		assert_int_equal(filter_ask(&p, a, 466 /* removexattrat */, 0),
+				 ALLOW);
+		assert_int_equal(filter_ask(&p, a, 425 /* io_uring_setup */, 0),
 				 DENY);
-		assert_int_equal(ask(&p, a, 435 /* clone3 */, 0), LACKS);
-		assert_int_equal(ask(&p, a, 467 /* open_tree_attr */, 0),
+		assert_int_equal(
+			filter_ask(&p, a, 461 /* lsm_list_modules */, 0), DENY);
+		assert_int_equal(filter_ask(&p, a, 435 /* clone3 */, 0), LACKS);
+		assert_int_equal(filter_ask(&p, a, 467 /* open_tree_attr */, 0),
 				 LACKS);
-		assert_int_equal(ask(&p, a, 5000, 0), LACKS);
-		assert_int_equal(ask(&p, a, 0xffffffff, 0), LACKS);
+		assert_int_equal(filter_ask(&p, a, 5000, 0), LACKS);
+		assert_int_equal(filter_ask(&p, a, 0xffffffff, 0), LACKS);
 	}
-	assert_int_equal(ask(&p, SCMP_ARCH_X86, 359 /* socket */, 2), ALLOW);
-	assert_int_equal(ask(&p, SCMP_ARCH_X86, 359 /* socket */, 38), DENY);
-	assert_int_equal(ask(&p, SCMP_ARCH_X86, 361 /* bind */, 0), ALLOW);
-	assert_int_equal(ask(&p, SCMP_ARCH_AARCH64, 1, 0),
+	assert_int_equal(filter_ask(&p, SCMP_ARCH_X86, 359 /* socket */, 2),
+			 ALLOW);
+	assert_int_equal(filter_ask(&p, SCMP_ARCH_X86, 359 /* socket */, 38),
+			 DENY);
+	assert_int_equal(filter_ask(&p, SCMP_ARCH_X86, 361 /* bind */, 0),
+			 ALLOW);
+	assert_int_equal(filter_ask(&p, SCMP_ARCH_AARCH64, 1, 0),
 			 SECCOMP_RET_KILL_PROCESS);
 }
 
@@ -275,10 +211,10 @@ static void bits_above_an_int_change_nothing(void **state)
 
 	(void)state;
 	assert_int_equal(seccomp_compile(CAPS_DEFAULT, &p, &err), 0);
-	assert_int_equal(ask(&p, SCMP_ARCH_X86_64, 41, high | 38), DENY);
-	assert_int_equal(ask(&p, SCMP_ARCH_X86_64, 41, high | 40), DENY);
-	assert_int_equal(ask(&p, SCMP_ARCH_X86_64, 56, high | 0x10000000),
-			 DENY);
+	assert_int_equal(filter_ask(&p, SCMP_ARCH_X86_64, 41, high | 38), DENY);
+	assert_int_equal(filter_ask(&p, SCMP_ARCH_X86_64, 41, high | 40), DENY);
+	assert_int_equal(
+		filter_ask(&p, SCMP_ARCH_X86_64, 56, high | 0x10000000), DENY);
 }
 #endif
 
