@@ -21,12 +21,14 @@ struct build {
 	struct resolver resolver;
 	struct plan *plan;
 	struct step_result *results;
+	struct step_share *share;
 };
 
 static void build_release(struct build *b)
 {
 	size_t i;
 
+	step_share_free(b->share);
 	for (i = 0; b->results && i < b->plan->n_steps; i++)
 		layer_unref(b->results[i].layer);
 	free(b->results);
@@ -169,7 +171,10 @@ static int run_steps(struct build *b, struct error *err)
 	so.spawner = b->env->spawner;
 	so.progress = b->env->progress;
 	so.cancel = b->env->cancel;
-	so.trial = b->options->trial;
+	if (step_share_new(so.batch, so.cancel, !b->options->trial, &b->share,
+			   err) < 0)
+		return -1;
+	so.share = b->share;
 	so.contexts = b->input.contexts;
 	so.n_contexts = b->input.n_contexts;
 	b->results = calloc(b->plan->n_steps + 1, sizeof(*b->results));

@@ -241,7 +241,7 @@ static int init_solver(struct solver *s, const struct plan *plan,
 
 	s->plan = plan;
 	s->options = options;
-	s->began = s->published_at = time_now();
+	s->began = time_now();
 	s->max_threads =
 		options->parallel ? options->parallel : parallel_cpus();
 	s->threads = calloc(s->max_threads, sizeof(*s->threads));
@@ -251,7 +251,9 @@ static int init_solver(struct solver *s, const struct plan *plan,
 		return -1;
 	s->goal = solve_source_node(s, &target);
 	want(s->goal);
-	return 0;
+	return options->share
+		       ? step_share_follow(options->share, s->cancel, err)
+		       : 0;
 }
 
 static void release_node(struct node *n)
@@ -265,6 +267,8 @@ static void release_node(struct node *n)
 
 static void release_solver(struct solver *s)
 {
+	if (s->options && s->options->share)
+		step_share_unfollow(s->options->share);
 	for (size_t i = 0; i < s->n_nodes; i++)
 		release_node(&s->nodes[i]);
 	free(s->nodes);

@@ -11,6 +11,7 @@
 #include "builder/sandbox/resolv.h"
 #include "builder/sandbox/sandbox.h"
 #include "builder/sandbox/seccomp.h"
+#include "builder/step_share.h"
 #include "builder/ui/progress.h"
 
 /* A directory context by the name the plan uses; "" is the main one. */
@@ -26,7 +27,8 @@ struct solve_options {
 	struct spawner *spawner;
 	struct progress *progress;
 	struct cancel *cancel;
-	bool trial; /* the batch is not to be published */
+	struct step_share *share; /* NULL: nothing is published early, and
+				     waiting for mounts cannot be canceled */
 	const struct solve_context *contexts;
 	size_t n_contexts;
 	unsigned parallel;	      /* steps at a time; 0: processors */

@@ -71,8 +71,6 @@ struct solver {
 	unsigned n_threads;
 	unsigned max_threads;
 	pthread_t *threads; /* all but the caller's */
-	bool publishing;
-	struct timespec published_at;
 	struct timespec began;
 };
 

@@ -7,9 +7,6 @@
 #include "store/base/json.h"
 #include "store/base/timefmt.h"
 
-/* A crash costs at most this much finished work. */
-#define PUBLISH_SECONDS 5
-
 unsigned solve_progress(struct solver *s, struct node *n)
 {
 	if (!n->progress)
@@ -164,31 +161,6 @@ static int run_step(struct solver *s, struct node *n, struct error *err)
 	return runners[n->step->kind](&n->job, &n->result.layer, err);
 }
 
-/* What is finished survives a crash that comes much later. */
-static int publish_sometimes(struct solver *s, struct error *err)
-{
-	struct timespec now = time_now();
-	bool mine = false;
-	int published;
-
-	if (s->options->trial)
-		return 0;
-
-	pthread_mutex_lock(&s->lock);
-	if (!s->publishing &&
-	    now.tv_sec - s->published_at.tv_sec >= PUBLISH_SECONDS)
-		mine = s->publishing = true;
-	pthread_mutex_unlock(&s->lock);
-	if (!mine)
-		return 0;
-	published = batch_publish(s->options->batch, err);
-	pthread_mutex_lock(&s->lock);
-	s->publishing = false;
-	s->published_at = time_now();
-	pthread_mutex_unlock(&s->lock);
-	return published;
-}
-
 static void list_files(const struct node *n, struct buf *ret)
 {
 	for (size_t i = 0; i < n->job.n_reads; i++)
@@ -248,26 +220,70 @@ static int remember(struct solver *s, struct node *n, struct error *err)
 {
 	if (tell_reads(s, n, err) < 0 || put_record(s, n, &n->key, err) < 0)
 		return -1;
-	if (!digest_equal(&n->key, &n->definition) &&
-	    put_record(s, n, &n->definition, err) < 0)
-		return -1;
-	return publish_sometimes(s, err);
+	if (digest_equal(&n->key, &n->definition))
+		return 0;
+	return put_record(s, n, &n->definition, err);
 }
 
-static int execute(struct solver *s, struct node *n, struct error *err)
+/* Said while another build runs the step. */
+struct waiting {
+	struct progress *progress;
+	unsigned step;
+};
+
+static void tell_waiting(void *ctx)
 {
-	struct progress *progress = s->options->progress;
-	char text[sizeof(err->text)];
+	const struct waiting *w = ctx;
+
+	progress_message(w->progress, w->step,
+			 "waiting for another build that runs this step");
+}
+
+static int claim(struct solver *s, struct node *n, struct step_claim **ret,
+		 struct error *err)
+{
+	struct waiting w = { s->options->progress, n->progress };
+
+	/* Who wants it made anew gets it made anew. */
+	if (!s->options->share || n->step->no_cache)
+		return 0;
+	return step_share_claim(s->options->share, &n->key, s->cancel,
+				tell_waiting, &w, ret, err);
+}
+
+/* Has another build put a result there meanwhile: 1, 0, -1. */
+static int look_again(struct solver *s, struct node *n, struct error *err)
+{
+	AUTO(step_record_release) struct step_record record = { 0 };
+	struct step_record before;
+	bool had_record, counts;
+	int found = step_cache_get(s->options->batch, &n->key, &record, err);
+
+	if (found <= 0)
+		return found;
+	pthread_mutex_lock(&s->lock);
+	before = n->record;
+	had_record = n->has_record;
+	n->record = record;
+	n->has_record = solve_record_result(n) != NULL;
+	counts = record_counts(n);
+	if (counts) {
+		n->found_by_content = !digest_equal(&n->key, &n->definition);
+		record = before;
+	} else {
+		n->record = before;
+		n->has_record = had_record;
+	}
+	pthread_mutex_unlock(&s->lock);
+	return counts;
+}
+
+static int make_result(struct solver *s, struct node *n, struct error *err)
+{
 	char *identity;
 
-	progress_start(progress, solve_progress(s, n));
 	if (run_step(s, n, err) < 0) {
 		explain_failed(s, n);
-		error_at_lines(err, n->step->first_line, n->step->last_line);
-		progress_end(progress, n->progress,
-			     err->kind == ERROR_CANCELED ? PROGRESS_CANCELED
-							 : PROGRESS_ERROR,
-			     error_message(err, text, sizeof(text)));
 		return -1;
 	}
 	n->result.created = time_now();
@@ -275,9 +291,37 @@ static int execute(struct solver *s, struct node *n, struct error *err)
 	if (!identity)
 		return -1;
 	set_identity(s, n, identity);
-	if (remember(s, n, err) < 0)
-		return -1;
-	progress_end(progress, n->progress, PROGRESS_DONE, NULL);
+	return remember(s, n, err);
+}
+
+static int end_failed(struct solver *s, struct node *n, struct error *err)
+{
+	char text[sizeof(err->text)];
+
+	error_at_lines(err, n->step->first_line, n->step->last_line);
+	progress_end(s->options->progress, n->progress,
+		     err->kind == ERROR_CANCELED ? PROGRESS_CANCELED
+						 : PROGRESS_ERROR,
+		     error_message(err, text, sizeof(text)));
+	return -1;
+}
+
+static int execute(struct solver *s, struct node *n, struct error *err)
+{
+	struct step_claim *mine = NULL;
+	int known;
+
+	progress_start(s->options->progress, solve_progress(s, n));
+	if (claim(s, n, &mine, err) < 0)
+		return end_failed(s, n, err);
+	known = mine ? look_again(s, n, err) : 0;
+	if (known || make_result(s, n, err) < 0) {
+		step_claim_drop(mine);
+		return known > 0 ? take_record(s, n, err)
+				 : end_failed(s, n, err);
+	}
+	step_claim_finish(mine);
+	progress_end(s->options->progress, n->progress, PROGRESS_DONE, NULL);
 	finish(s, n);
 	return 0;
 }
