@@ -23,18 +23,20 @@ struct run_dirs {
 	char *upper_path;
 	char *work_path;
 	char *scratch_path;
-	bool keep_upper;
 };
 
+/*
+ * Upper and work directories that nobody needs any more are empty, or next to
+ * it, and go with the batch's folder. Removing them one by one would hold up
+ * every step: file systems wait for the disk, and ext4 passes over each inode
+ * freed a moment ago when it looks for the next. Scratch may be large.
+ */
 static void run_dirs_release(struct run_dirs *d)
 {
 	struct error ignored = ERROR_INIT;
-	char *names[] = { d->keep_upper ? NULL : d->upper, d->work,
-			  d->scratch };
 
-	for (size_t i = 0; i < ARRAY_LEN(names); i++)
-		if (names[i])
-			io_remove_tree(batch_fd(d->batch), names[i], &ignored);
+	if (d->scratch)
+		io_remove_tree(batch_fd(d->batch), d->scratch, &ignored);
 	free(d->upper);
 	free(d->work);
 	free(d->scratch);
@@ -341,6 +343,5 @@ int step_run(struct step_job *job, struct layer **ret, struct error *err)
 	if (!view || layer_from_upper(job->options->batch, r.dirs.upper, view,
 				      ret, &empty, err) < 0)
 		return -1;
-	r.dirs.keep_upper = true;
 	return 0;
 }

@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "store/base/strv.h"
 #include "store/layer.h"
 
 struct layer {
@@ -18,6 +19,9 @@ struct layer {
 
 	char *snapshot;	 /* id, when there is a tree; NULL: not known */
 	char *tree_path; /* absolute; set with `snapshot` on first use */
+	/* Of the tree's root, once somebody looked something up in it. */
+	struct strv top_names;
+	bool has_top_names;
 
 	bool has_remote;
 	struct descriptor remote;
@@ -84,6 +88,13 @@ int layer_pack(struct layer *l, const int64_t *clamp, struct sink *to,
 
 /* The tree with the lock held: its path goes to l->tree_path. */
 int layer_need_tree(struct layer *l, struct error *err);
+
+/*
+ * Can `path` be in the tree? Most layers of steps have a name or two at their
+ * top, so most lookups end here, without a system call. 1, 0 or -1; 1 where
+ * there is no tree yet.
+ */
+int layer_tree_may_have(struct layer *l, const char *path, struct error *err);
 
 /* Compute the diffID of a snapshot with the lock held. */
 int layer_need_diff_id(struct layer *l, struct error *err);

@@ -133,3 +133,41 @@ int layer_need_tree(struct layer *l, struct error *err)
 		return -1;
 	return find_tree_path(l, err);
 }
+
+static int list_top_names(struct layer *l, struct error *err)
+{
+	autodir DIR *dir = opendir(l->tree_path);
+
+	if (!dir)
+		return error_sys(err, errno, "cannot open '%s'", l->tree_path);
+	for (struct dirent *d; (d = readdir(dir));)
+		strv_append(&l->top_names, d->d_name);
+	l->has_top_names = true;
+	return strv_check(&l->top_names, "looking into a layer", err);
+}
+
+static bool has_top_name(const struct layer *l, const char *path)
+{
+	size_t len = strcspn(path, "/");
+
+	for (size_t i = 0; i < l->top_names.len; i++)
+		if (!strncmp(l->top_names.items[i], path, len) &&
+		    !l->top_names.items[i][len])
+			return true;
+	return false;
+}
+
+int layer_tree_may_have(struct layer *l, const char *path, struct error *err)
+{
+	int may = 1;
+
+	pthread_mutex_lock(&l->lock);
+	if (*path && l->tree_path) {
+		if (!l->has_top_names && list_top_names(l, err) < 0)
+			may = -1;
+		else
+			may = has_top_name(l, path);
+	}
+	pthread_mutex_unlock(&l->lock);
+	return may;
+}

@@ -134,6 +134,11 @@ static int stat_in_tar(struct view_layer *vl, const char *path,
 int view_layer_stat(struct view_layer *vl, const char *path,
 		    struct tree_entry *ret, struct error *err)
 {
+	int may_have =
+		vl->index ? 1 : layer_tree_may_have(vl->layer, path, err);
+
+	if (may_have <= 0)
+		return may_have;
 	if (ensure_open(vl, err) < 0)
 		return -1;
 	if (vl->index)

@@ -55,16 +55,13 @@ int caps_set(uint64_t permitted, uint64_t inheritable, struct error *err)
 
 int caps_limit_bounding(uint64_t keep, struct error *err)
 {
-	/* -1: the kernel knows no capability of that number or above. */
 	for (int cap = 0; cap < 64; cap++) {
-		int has = prctl(PR_CAPBSET_READ, cap, 0, 0, 0);
-
-		if (has < 0)
+		if (keep & CAPS_BIT(cap) ||
+		    prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) == 0)
+			continue;
+		/* The kernel knows no capability of that number or above. */
+		if (errno == EINVAL)
 			break;
-		if (!has || keep & CAPS_BIT(cap))
-			continue;
-		if (prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) == 0)
-			continue;
 		return error_sys(err, errno,
 				 "cannot drop capability %d from the "
 				 "bounding set",

@@ -44,6 +44,9 @@ struct container_fds {
 	size_t n_sources;
 };
 
+/* An empty directory in `own`, to be shown read-only. */
+#define OWN_EMPTY "empty"
+
 struct container {
 	const struct engine *engine;
 	const struct sandbox *sb;

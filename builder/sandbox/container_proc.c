@@ -33,15 +33,12 @@ static const char *const masked_sys[] = {
 	"fs/selinux",
 };
 
-/* Cover a file with /dev/null, a directory with an empty one. */
+/* Cover a file with /dev/null, a directory with an empty one of ours. */
 static int mask(const struct container *c, int root, const char *path,
 		struct error *err)
 {
-	static const struct fs_option empty[] = { { "size", "4k", false },
-						  { "mode", "755", false } };
 	const struct mount_target target = { .root = root, .path = path };
 	autoclose int fd = confined_open(root, path, O_PATH, 0, err);
-	autoclose int mnt = -1;
 	struct stat st;
 
 	if (fd < 0)
@@ -52,10 +49,9 @@ static int mask(const struct container *c, int root, const char *path,
 		return mount_bind(c->engine->legacy_mounts, AT_FDCWD,
 				  "/dev/null", COVER_ATTRS, false, &target,
 				  err);
-	mnt = mount_fs(c->engine->legacy_mounts, "tmpfs", empty,
-		       ARRAY_LEN(empty), PSEUDO_ATTRS | MOUNT_ATTR_RDONLY,
-		       &target, err);
-	return mnt < 0 ? -1 : 0;
+	return mount_bind(c->engine->legacy_mounts, c->own, OWN_EMPTY,
+			  PSEUDO_ATTRS | MOUNT_ATTR_RDONLY, false, &target,
+			  err);
 }
 
 static int mask_all(const struct container *c, int root,

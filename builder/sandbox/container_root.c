@@ -195,7 +195,11 @@ static int mount_own_files(struct container *c,
 	c->own = mount_fs(c->engine->legacy_mounts, "tmpfs", options,
 			  ARRAY_LEN(options),
 			  MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV, place, err);
-	return c->own < 0 ? -1 : 0;
+	if (c->own < 0)
+		return -1;
+	if (mkdirat(c->own, OWN_EMPTY, 0755) < 0)
+		return error_sys(err, errno, "cannot make an empty directory");
+	return 0;
 }
 
 static int add_stub_layer(const struct container *c, struct layers *l,
