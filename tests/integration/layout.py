@@ -45,10 +45,14 @@ def uncompressed(data):
     return data
 
 
-def members(layout, number):
+def open_layer(layout, number):
     manifest = document(layout, manifest_descriptor(layout))
     data = uncompressed(blob(layout, manifest["layers"][number]))
-    with tarfile.open(fileobj=io.BytesIO(data)) as tar:
+    return tarfile.open(fileobj=io.BytesIO(data))
+
+
+def members(layout, number):
+    with open_layer(layout, number) as tar:
         yield from tar
 
 

@@ -15,3 +15,11 @@ rows() { # TABLE
 @test "every row about RUN is as it should be" {
     rows run
 }
+
+@test "every row about layers, config and history is as it should be" {
+    rows image
+}
+
+@test "every row about the cache is as it should be" {
+    rows cache
+}

@@ -17,12 +17,19 @@ A row without expectations has to build.
                       dir/  file  file=contents  link->target  name==other,
                       behind a name "(600,1:2)" unless that is 644 (directories:
                       755) and 0:0
+  times: N NAME=T ..  times of some entries of layer N (-1: the last), in seconds
+  output: OPTION      a further option of the output
   layers: N           so many layers besides the base image's
   history: TEXT       created_by of the last entry; with " [empty]" when it has
                       no layer
   config: PATH JSON   a value of the config, as layout.py prints it
   then: SHELL         succeeds after the build, in the row's folder; the image is
                       in the layout @WORK@/image
+  again: SHELL        run in the context after the build, which is then repeated;
+                      what stands here is about the second build
+  again with: WORDS   the arguments of the second build
+  runs: STEPS         the steps that the last build executed, with " | " between
+                      them, "-" when none
 
 One line per row that is not as it should be; exit status 1 when there are some.
 """
@@ -38,7 +45,7 @@ import layout
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 CONTEXT = os.path.join(HERE, "..", "..", "testdata", "differential", "context.sh")
-MANY = ("setup", "says", "error", "config", "then")
+STEPS = ("setup", "arguments", "output", "again", "again with")
 
 
 class Row:
@@ -65,7 +72,7 @@ def read_table(path):
                     raise SystemExit("%s:%d: not in a row" % (path, number))
             elif line.startswith("-- "):
                 what, _, value = line[3:].rstrip("\n").partition(":")
-                if what not in MANY and what not in JUDGES and what != "arguments":
+                if what not in STEPS and what not in JUDGES:
                     raise SystemExit("%s:%d: unknown: %s" % (path, number, what))
                 rows[-1].expected.append((what, value.strip()))
             else:
@@ -73,11 +80,12 @@ def read_table(path):
     return rows
 
 
-def describe(m):
+def describe(tar, m):
     """One entry of a layer as a row writes it."""
     usual = "755" if m.isdir() else "644"
     notes = "(%o,%d:%d)" % (m.mode, m.uid, m.gid)
-    if notes == "(%s,0:0)" % usual or m.issym() or m.islnk():
+    is_whiteout = os.path.basename(m.name).startswith(".wh.")
+    if notes == "(%s,0:0)" % usual or m.issym() or m.islnk() or is_whiteout:
         notes = ""
     text = m.name + notes
     if m.isdir():
@@ -87,7 +95,7 @@ def describe(m):
     if m.islnk():
         return text + "==" + m.linkname
     if m.isreg() and m.size:
-        return text + "=" + m.tarfile.extractfile(m).read().decode(errors="replace").strip()
+        return text + "=" + tar.extractfile(m).read().decode(errors="replace").strip()
     return text
 
 
@@ -106,7 +114,8 @@ class Built:
         return layout.at(config, path) if path else config
 
     def layer(self):
-        return " ".join(describe(m) for m in layout.members(self.image, -1)) or "-"
+        with layout.open_layer(self.image, -1) as tar:
+            return " ".join(describe(tar, m) for m in tar) or "-"
 
 
 def check_history(built, wanted):
@@ -118,6 +127,14 @@ def check_history(built, wanted):
 def check_layer(built, wanted):
     got = built.layer()
     return None if got == wanted else "layer is: " + got
+
+
+def check_times(built, wanted):
+    number, *times = wanted.split()
+    found = {m.name: m.mtime for m in layout.members(built.image, int(number))}
+    names = [t.rpartition("=")[0] for t in times]
+    got = " ".join([number] + ["%s=%s" % (name, found.get(name)) for name in names])
+    return None if got == wanted else "times are: " + got
 
 
 def check_layers(built, wanted):
@@ -146,36 +163,61 @@ def check_then(built, command):
     return "fails: %s\n%s" % (command, done.stdout.decode(errors="replace"))
 
 
-JUDGES = {"layer": check_layer, "layers": check_layers, "history": check_history,
-          "config": check_config, "says": check_says, "error": check_says, "then": check_then}
+def check_runs(built, wanted):
+    done = subprocess.run([sys.executable, os.path.join(HERE, "progress.py"), "run"],
+                          input=built.output.encode(), stdout=subprocess.PIPE, check=True)
+    got = " | ".join(done.stdout.decode().splitlines()) or "-"
+    return None if got == wanted else "runs: " + got
+
+
+JUDGES = {"layer": check_layer, "times": check_times, "layers": check_layers, "history": check_history,
+          "config": check_config, "says": check_says, "error": check_says, "then": check_then, "runs": check_runs}
 
 
 class Table:
     def __init__(self, options):
         self.options = options
+        self.store = os.path.join(options.work, "store")
+        shutil.rmtree(self.store, ignore_errors=True)
 
-    def build(self, row, number):
-        folder = os.path.join(self.options.work, str(number))
+    def prepare(self, row, folder):
         context = os.path.join(folder, "context")
         shutil.rmtree(folder, ignore_errors=True)
         os.makedirs(context)
         with open(os.path.join(context, "Dockerfile"), "w") as f:
             f.write(row.dockerfile.replace("@BASE@", self.options.base))
-        script = "\n".join([". '%s'" % CONTEXT] + row.values("setup"))
-        subprocess.run(["sh", "-euc", script], cwd=context, check=True)
-        arguments = (row.value("arguments") or "").replace("@BASE@", self.options.base)
+        self.shell([". '%s'" % CONTEXT] + row.values("setup"), context)
+        return context
+
+    @staticmethod
+    def shell(lines, folder):
+        subprocess.run(["sh", "-euc", "\n".join(lines)], cwd=folder, check=True)
+
+    def build(self, row, context, arguments):
+        folder = os.path.dirname(context)
+        arguments = (arguments or "").replace("@BASE@", self.options.base)
         done = subprocess.run(
-            [os.environ["SHALE"], "build", "--progress=plain",
-             "--root", os.path.join(self.options.work, "store"), "-o",
-             "type=oci,tar=false,dest=" + os.path.join(folder, "image")] +
+            [os.environ["SHALE"], "build", "--progress=plain", "--root", self.store, "-o",
+             ",".join(["type=oci", "tar=false", "dest=" + os.path.join(folder, "image")] +
+                      row.values("output"))] +
             shlex.split(arguments.replace("@WORK@", folder)) + [context],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=300)
         return Built(folder, done)
 
+    def build_row(self, row, number):
+        folder = os.path.join(self.options.work, str(number))
+        context = self.prepare(row, folder)
+        built = self.build(row, context, row.value("arguments"))
+        if row.values("again") and not built.failed:
+            self.shell(row.values("again"), context)
+            shutil.rmtree(built.image)
+            built = self.build(row, context, row.value("again with") or row.value("arguments"))
+        return built
+
     def judge(self, numbered):
         """What is wrong with a row, one text each."""
         number, row = numbered
-        built = self.build(row, number)
+        built = self.build_row(row, number)
         if built.failed != bool(row.values("error")):
             return ["%s\n%s" % ("fails" if built.failed else "builds", built.output)]
         found = [JUDGES[what](built, value) for what, value in row.expected if what in JUDGES]
