@@ -223,6 +223,32 @@ static int key_by_content(struct solver *s, struct node *n,
 	return 0;
 }
 
+bool solve_is_linked(const struct node *n)
+{
+	const struct step *step = n->step;
+
+	return (step->kind == STEP_COPY || step->kind == STEP_ADD) &&
+	       step->u.copy.link;
+}
+
+int solve_linked_key(struct solver *s, struct node *n, struct digest *ret,
+		     struct error *err)
+{
+	autofree struct digest *inputs =
+		calloc(n->job.n_reads + 1, sizeof(*inputs));
+	const struct digest nothing = { 0 };
+	struct digest content;
+	size_t n_inputs;
+
+	if (!inputs)
+		return error_nomem(err, "a key");
+	if (read_inputs(s, n, false, inputs, &n_inputs, err) < 0 ||
+	    combine(inputs, n_inputs, &content, err) < 0)
+		return -1;
+	return step_key(s->plan, n->step, KEY_CONTENT, &nothing, &content, 1,
+			ret, NULL, err);
+}
+
 int solve_key(struct solver *s, struct node *n, struct error *err)
 {
 	autofree struct digest *inputs =

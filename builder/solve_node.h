@@ -89,6 +89,15 @@ int solve_open_read(const struct solver *s, struct step_read *r,
 /* Set the layers of the root that `n` starts from; the parent must be done. */
 int solve_set_layers(const struct solver *s, struct node *n, struct error *err);
 
+/*
+ * A linked COPY or ADD makes its layer on nothing, so its result on one base
+ * is its result on any. Such a result is known by this key as well, which has
+ * no parent; what `n` reads must be done.
+ */
+bool solve_is_linked(const struct node *n);
+int solve_linked_key(struct solver *s, struct node *n, struct digest *ret,
+		     struct error *err);
+
 /* The phases, each called without the lock on a busy node. */
 int solve_key(struct solver *s, struct node *n, struct error *err);
 int solve_result(struct solver *s, struct node *n, struct error *err);

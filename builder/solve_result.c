@@ -216,13 +216,54 @@ static int tell_reads(struct solver *s, struct node *n, struct error *err)
 			 : 0;
 }
 
-static int remember(struct solver *s, struct node *n, struct error *err)
+static int put_records(struct solver *s, struct node *n, struct error *err)
 {
-	if (tell_reads(s, n, err) < 0 || put_record(s, n, &n->key, err) < 0)
+	if (put_record(s, n, &n->key, err) < 0)
 		return -1;
 	if (digest_equal(&n->key, &n->definition))
 		return 0;
 	return put_record(s, n, &n->definition, err);
+}
+
+static int remember(struct solver *s, struct node *n, struct error *err)
+{
+	struct digest linked;
+
+	if (tell_reads(s, n, err) < 0 || put_records(s, n, err) < 0)
+		return -1;
+	if (!solve_is_linked(n))
+		return 0;
+	return solve_linked_key(s, n, &linked, err) < 0
+		       ? -1
+		       : put_record(s, n, &linked, err);
+}
+
+/* A linked step's result on another base: 1 when there is one, 0, -1. */
+static int take_linked(struct solver *s, struct node *n, struct error *err)
+{
+	AUTO(step_record_release) struct step_record record = { 0 };
+	struct digest key;
+	char *identity;
+	int found;
+
+	if (!solve_is_linked(n) || n->step->no_cache)
+		return 0;
+	if (solve_linked_key(s, n, &key, err) < 0)
+		return -1;
+	found = step_cache_get(s->options->batch, &key, &record, err);
+	if (found <= 0)
+		return found;
+	n->result.layer = layer_ref(record.layer);
+	n->result.created = record.created;
+	identity = identify(n, err);
+	if (!identity)
+		return -1;
+	set_identity(s, n, identity);
+	if (put_records(s, n, err) < 0)
+		return -1;
+	solve_show_cached(s, n);
+	finish(s, n);
+	return 1;
 }
 
 /* Said while another build runs the step. */
@@ -312,6 +353,9 @@ static int execute(struct solver *s, struct node *n, struct error *err)
 	int known;
 
 	progress_start(s->options->progress, solve_progress(s, n));
+	known = take_linked(s, n, err);
+	if (known)
+		return known < 0 ? end_failed(s, n, err) : 0;
 	if (claim(s, n, &mine, err) < 0)
 		return end_failed(s, n, err);
 	known = mine ? look_again(s, n, err) : 0;
