@@ -31,7 +31,9 @@ struct solve_options {
 				     waiting for mounts cannot be canceled */
 	const struct solve_context *contexts;
 	size_t n_contexts;
-	unsigned parallel;	      /* steps at a time; 0: processors */
+	unsigned parallel; /* steps at a time; 0: processors */
+	enum sandbox_isolation isolation;
+	const char *runtime;	      /* of SANDBOX_ISOLATION_OCI */
 	enum sandbox_network network; /* of RUN --network=default */
 	bool allow_host_network;      /* entitlements */
 	bool allow_insecure;
@@ -44,6 +46,7 @@ struct solve_options {
 	bool no_new_privs;
 	bool no_seccomp;
 	const struct seccomp_program *seccomp; /* NULL: the default one */
+	const char *seccomp_rules;	       /* the same for an OCI runtime */
 	const char *apparmor;		       /* profile, or NULL */
 	const struct sandbox_mount *devices;   /* further mounts of each RUN */
 	size_t n_devices;

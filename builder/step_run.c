@@ -237,6 +237,8 @@ static void describe(const struct step_job *job, struct run_state *r)
 	const struct run_args *run = &job->step->u.run;
 	struct sandbox *sb = &r->sandbox;
 
+	sb->isolation = options->isolation;
+	sb->runtime = options->runtime;
 	sb->lowers = r->lowers;
 	sb->upper = r->dirs.upper_path;
 	sb->work = r->dirs.work_path;
@@ -264,6 +266,7 @@ static void describe(const struct step_job *job, struct run_state *r)
 	if (options->seccomp) {
 		sb->seccomp = options->seccomp->code;
 		sb->n_seccomp = options->seccomp->n;
+		sb->seccomp_rules = options->seccomp_rules;
 	}
 	sb->insecure = run->insecure;
 }

@@ -26,6 +26,7 @@ void build_command_release(struct build_command *c)
 	free(c->context);
 	limit_options_release(&c->limits);
 	security_options_release(&c->security);
+	isolation_options_release(&c->isolation);
 }
 static int parse_words(struct build_command *c, int argc, char **argv,
 		       struct error *err)
@@ -94,6 +95,7 @@ static int parse_words(struct build_command *c, int argc, char **argv,
 		  "network.host or security.insecure" },
 		{ "secret", 0, OPTION_LIST, &c->secrets, "SPEC",
 		  "id=ID[,src=FILE|,env=NAME] for RUN --mount=type=secret" },
+		ISOLATION_OPTIONS(c->isolation),
 		SECURITY_OPTIONS(c->security),
 		LIMIT_OPTIONS(c->limits),
 		{ "iidfile", 0, OPTION_STRING, &c->iidfile, "FILE",
@@ -268,6 +270,7 @@ static int make_options(struct build_command *c, struct build_options *ret,
 	};
 	if (parse_network(c->network, &ret->solve, err) < 0 ||
 	    parse_allow(c, &ret->solve, err) < 0 ||
+	    isolation_options_apply(&c->isolation, &ret->solve, err) < 0 ||
 	    security_options_apply(&c->security, &ret->solve, err) < 0)
 		return -1;
 	return limit_options_apply(&c->limits, &ret->solve, err);

@@ -8,6 +8,7 @@
 
 #include "builder/build.h"
 #include "builder/cli/cache_option.h"
+#include "builder/cli/isolation.h"
 #include "builder/cli/limits.h"
 #include "builder/cli/output.h"
 #include "builder/cli/security.h"
@@ -20,6 +21,7 @@ struct build_command {
 	char *context;
 	struct limit_options limits;
 	struct security_options security;
+	struct isolation_options isolation;
 	const char *target, *platform, *network, *iidfile, *metadata_file;
 	const char *call_text;
 	enum build_call call; /* --call or --check */

@@ -8,6 +8,7 @@
 
 #include "builder/sandbox/caps.h"
 #include "builder/sandbox/caps_names.h"
+#include "builder/sandbox/oci_seccomp.h"
 #include "builder/sandbox/seccomp_json.h"
 #include "store/base/io.h"
 
@@ -28,6 +29,7 @@ void security_options_release(struct security_options *o)
 		close(o->mounts[i].source_fd);
 	free(o->mounts);
 	seccomp_program_release(&o->seccomp);
+	free(o->seccomp_rules);
 }
 
 static int bad_value(const char *option, const char *text, struct error *err)
@@ -75,11 +77,16 @@ static int read_profile(struct security_options *o, const char *path,
 	AUTO(buf_release) struct buf text = BUF_INIT;
 
 	seccomp_program_release(&o->seccomp);
+	free(steal_pointer(&o->seccomp_rules));
 	if (io_read_file(AT_FDCWD, path, PROFILE_MAX, &text, err) < 0 ||
 	    seccomp_json_compile(text.data ? text.data : "", text.len,
-				 so->capabilities, &o->seccomp, err) < 0)
+				 so->capabilities, &o->seccomp, err) < 0 ||
+	    oci_seccomp_from_profile(text.data ? text.data : "", text.len,
+				     so->capabilities, &o->seccomp_rules,
+				     err) < 0)
 		return error_wrap(err, "--security-opt seccomp=%s", path);
 	so->seccomp = &o->seccomp;
+	so->seccomp_rules = o->seccomp_rules;
 	return 0;
 }
 

@@ -12,6 +12,7 @@ struct security_options {
 	struct strv dns, dns_search, dns_options;
 	/* Made by security_options_apply(). */
 	struct seccomp_program seccomp;
+	char *seccomp_rules;
 	struct sandbox_mount *mounts;
 	struct strv targets;
 	size_t n_mounts;

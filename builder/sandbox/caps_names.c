@@ -50,6 +50,12 @@ static const char *const names[] = {
 	"checkpoint_restore",
 };
 
+const char *caps_name(int number)
+{
+	return number >= 0 && (size_t)number < ARRAY_LEN(names) ? names[number]
+								: NULL;
+}
+
 int caps_number(const char *name)
 {
 	if (strncasecmp(name, "cap_", 4) == 0)

@@ -5,4 +5,7 @@
 /* "CAP_NET_ADMIN", "net_admin": its number, or -1. */
 int caps_number(const char *name);
 
+/* "net_admin"; NULL for a number that has no name here. */
+const char *caps_name(int number);
+
 #endif

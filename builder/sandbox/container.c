@@ -97,7 +97,14 @@ static int record_stubs(struct container *c, struct error *err)
 	return stubs_record(&c->stubs, c->sb->upper, err);
 }
 
+#define BY_NAMESPACES (1U << SANDBOX_ISOLATION_NAMESPACES)
+#define BY_OCI	      (1U << SANDBOX_ISOLATION_OCI)
+#define BY_ALL	      (BY_NAMESPACES | BY_OCI)
+
 /*
+ * What each engine does before it starts the program; another one is another
+ * bit here and another line of `starters`.
+ *
  * Order: the parent first, before anything can hang; root before what is
  * mounted in it; user mounts after ours, so that they may lie inside /dev or
  * /run; stubs before the working directory, which is to stay; the root last,
@@ -106,27 +113,32 @@ static int record_stubs(struct container *c, struct error *err)
 static const struct {
 	const char *doing;
 	int (*run)(struct container *c, struct error *err);
+	unsigned engines;
 } steps[] = {
-	{ "starting", follow_spawner },
-	{ "naming the host", set_hostname },
-	{ "setting up the network", container_loopback_up },
-	{ "keeping mounts apart", container_isolate_mounts },
-	{ "mounting the root file system", container_mount_root },
-	{ "mounting /proc", container_mount_proc },
-	{ "mounting /sys", container_mount_sys },
-	{ "setting up /dev", container_mount_dev },
-	{ "providing files", container_mount_files },
-	{ "mounting", container_mount_user },
-	{ "noting mount points", record_stubs },
-	{ "finding the working directory", open_cwd },
-	{ "entering the root", container_enter_root },
+	{ "starting", follow_spawner, BY_ALL },
+	{ "naming the host", set_hostname, BY_ALL },
+	{ "setting up the network", container_loopback_up, BY_ALL },
+	{ "keeping mounts apart", container_isolate_mounts, BY_ALL },
+	{ "mounting the root file system", container_mount_root, BY_ALL },
+	{ "mounting /proc", container_mount_proc, BY_NAMESPACES },
+	{ "providing /proc", oci_provide_proc, BY_OCI },
+	{ "mounting /sys", container_mount_sys, BY_ALL },
+	{ "setting up /dev", container_mount_dev, BY_ALL },
+	{ "providing files", container_mount_files, BY_ALL },
+	{ "mounting", container_mount_user, BY_ALL },
+	{ "noting mount points", record_stubs, BY_ALL },
+	{ "finding the working directory", open_cwd, BY_ALL },
+	{ "entering the root", container_enter_root, BY_NAMESPACES },
+	{ "preparing the runtime's place", oci_prepare_host, BY_OCI },
+	{ "writing the bundle", oci_write_bundle, BY_OCI },
 };
 
 static int set_up(struct container *c, struct error *err)
 {
 	umask(0);
 	for (size_t i = 0; i < ARRAY_LEN(steps); i++)
-		if (steps[i].run(c, err) < 0)
+		if (steps[i].engines & 1U << c->sb->isolation &&
+		    steps[i].run(c, err) < 0)
 			return error_wrap(err, "%s for the container",
 					  steps[i].doing);
 	return 0;
@@ -197,7 +209,8 @@ static int be_program(void *arg)
  * memory until then. Copying the address space would cost more than all the
  * mounts; and the child does nothing that we could trip over.
  */
-static pid_t start_program(struct container *c, struct error *err)
+pid_t container_start_process(int (*child)(void *), void *arg,
+			      struct error *err)
 {
 	char *stack = mmap(NULL, PROGRAM_STACK, PROT_READ | PROT_WRITE,
 			   MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
@@ -205,13 +218,23 @@ static pid_t start_program(struct container *c, struct error *err)
 
 	if (stack == MAP_FAILED)
 		return error_nomem(err, "a process");
-	pid = clone(be_program, stack + PROGRAM_STACK,
-		    CLONE_VM | CLONE_VFORK | SIGCHLD, c);
+	pid = clone(child, stack + PROGRAM_STACK,
+		    CLONE_VM | CLONE_VFORK | SIGCHLD, arg);
 	if (pid < 0)
 		error_sys(err, errno, "cannot start a process");
 	munmap(stack, PROGRAM_STACK);
 	return pid;
 }
+
+static pid_t start_program(struct container *c, struct error *err)
+{
+	return container_start_process(be_program, c, err);
+}
+
+static pid_t (*const starters[])(struct container *c, struct error *err) = {
+	[SANDBOX_ISOLATION_NAMESPACES] = start_program,
+	[SANDBOX_ISOLATION_OCI] = oci_start,
+};
 
 _Noreturn void container_main(const struct engine *engine,
 			      const void *description, size_t len,
@@ -234,7 +257,7 @@ _Noreturn void container_main(const struct engine *engine,
 	c.sb = &w.sb;
 	if (set_up(&c, &err) < 0)
 		fail(&c, &err);
-	program = start_program(&c, &err);
+	program = starters[c.sb->isolation](&c, &err);
 	if (program < 0)
 		fail(&c, &err);
 	be_init(&c, program);

@@ -1,7 +1,7 @@
 /*
- * The `namespaces` engine, from the inside: what runs in a container's first
- * process, from its clone() to the exec of the program. For spawner and
- * container_*.c only; the builder sees sandbox.h.
+ * Containers from the inside: what runs in a container's first process, from
+ * its clone() to the exec of the program. For the spawner, container_*.c and
+ * oci_*.c only; the builder sees sandbox.h.
  *
  * The first process sets everything up, forks the program and stays as the
  * namespace's init. Nothing here returns to the spawner's code.
@@ -15,6 +15,9 @@
 
 #include "builder/sandbox/sandbox.h"
 #include "builder/sandbox/stubs.h"
+
+/* The root's folder in a runtime's bundle. */
+#define BUNDLE_ROOT "rootfs"
 
 struct seccomp_cache;
 
@@ -70,6 +73,20 @@ _Noreturn void container_main(const struct engine *engine,
 			      const void *description, size_t len,
 			      const struct container_fds *fds);
 
+/* What of /proc is covered and what cannot be written, relative to it. */
+struct proc_protection {
+	const char *const *masked;
+	size_t n_masked;
+	const char *const *read_only;
+	size_t n_read_only;
+};
+
+/* Nothing for an insecure one. */
+struct proc_protection container_proc_protection(const struct sandbox *sb);
+
+/* The capabilities that `sb` gives and we have. */
+uint64_t container_caps(const struct container *c);
+
 /* Steps of the set-up; each names itself in its errors. */
 int container_isolate_mounts(struct container *c, struct error *err);
 int container_mount_root(struct container *c, struct error *err);
@@ -94,8 +111,28 @@ int container_stack(const struct container *c, int lower, int upper, int work,
 int container_provide(struct container *c, const char *path, bool is_dir,
 		      struct error *err);
 
-/* In the forked child: become the program. Returns on failure only. */
+/* The error for a user whose ids are not mapped; returns -1. */
+int container_refuse_ids(const struct sandbox *sb, struct error *err);
+
+/*
+ * Start a process that runs `child` and does not return from here before it
+ * has called exec or ended: it borrows our memory, so what it changes there
+ * is changed. -1 is a failure to start it.
+ */
+pid_t container_start_process(int (*child)(void *), void *arg,
+			      struct error *err);
+
+/* In the started child: become the program. Returns on failure only. */
 int container_exec(struct container *c, struct error *err);
+
+/*
+ * OCI: write the bundle around the root and have the runtime make the
+ * container of it. Returns the program, which is our child, or -1.
+ */
+int oci_provide_proc(struct container *c, struct error *err);
+int oci_prepare_host(struct container *c, struct error *err);
+int oci_write_bundle(struct container *c, struct error *err);
+pid_t oci_start(struct container *c, struct error *err);
 
 /*
  * In the parent: reap children and pass signals on to `program` until it

@@ -33,6 +33,18 @@ static const char *const masked_sys[] = {
 	"fs/selinux",
 };
 
+struct proc_protection container_proc_protection(const struct sandbox *sb)
+{
+	if (sb->insecure)
+		return (struct proc_protection){ 0 };
+	return (struct proc_protection){
+		.masked = masked_proc,
+		.n_masked = ARRAY_LEN(masked_proc),
+		.read_only = read_only_proc,
+		.n_read_only = ARRAY_LEN(read_only_proc),
+	};
+}
+
 /* Cover a file with /dev/null, a directory with an empty one of ours. */
 static int mask(const struct container *c, int root, const char *path,
 		struct error *err)

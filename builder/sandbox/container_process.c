@@ -78,6 +78,15 @@ static int set_groups(const struct container *c, struct error *err)
 			 "cannot set the user's supplementary groups");
 }
 
+int container_refuse_ids(const struct sandbox *sb, struct error *err)
+{
+	return error_set(err, ERROR_REFUSED,
+			 "cannot become user %u:%u: the id is not mapped here; "
+			 "the calling user needs ranges in /etc/subuid and "
+			 "/etc/subgid that reach this far",
+			 sb->user.uid, sb->user.gid);
+}
+
 static int set_ids(const struct container *c, struct error *err)
 {
 	const struct sandbox_user *user = &c->sb->user;
@@ -90,14 +99,10 @@ static int set_ids(const struct container *c, struct error *err)
 	if (errno != EINVAL)
 		return error_sys(err, errno, "cannot become user %u:%u",
 				 user->uid, user->gid);
-	return error_set(err, ERROR_REFUSED,
-			 "cannot become user %u:%u: the id is not mapped here; "
-			 "the calling user needs ranges in /etc/subuid and "
-			 "/etc/subgid that reach this far",
-			 user->uid, user->gid);
+	return container_refuse_ids(c->sb, err);
 }
 
-static uint64_t wanted_caps(const struct container *c)
+uint64_t container_caps(const struct container *c)
 {
 	uint64_t wanted = c->sb->insecure ? CAPS_ALL : c->sb->capabilities;
 
@@ -151,7 +156,7 @@ static int choose_apparmor(const struct sandbox *sb, struct error *err)
  */
 static int drop_rights(struct container *c, struct error *err)
 {
-	uint64_t caps = wanted_caps(c);
+	uint64_t caps = container_caps(c);
 
 	if (caps_limit_bounding(caps, err) < 0)
 		return -1;

@@ -216,19 +216,38 @@ static int add_stub_layer(const struct container *c, struct layers *l,
 	return stubs_fill_layer(stub, c->sb, err);
 }
 
+/*
+ * The work directory, since it is at hand. A runtime finds the root in a
+ * folder there, beside the rest of its bundle; see oci_bundle.c.
+ */
+static int place_root(const struct container *c,
+		      const struct mount_target *place,
+		      struct mount_target *ret, struct error *err)
+{
+	*ret = *place;
+	if (c->sb->isolation != SANDBOX_ISOLATION_OCI)
+		return 0;
+	*ret = (struct mount_target){ .root = c->own, .path = BUNDLE_ROOT };
+	if (mkdirat(c->own, BUNDLE_ROOT, 0755) < 0)
+		return error_sys(err, errno, "cannot make a bundle");
+	return 0;
+}
+
 int container_mount_root(struct container *c, struct error *err)
 {
 	AUTO(layers_close) struct layers l = { .upper = -1, .work = -1 };
 	autoclose int top = open_dir("/", err);
 	const struct mount_target place = { .root = top, .path = c->sb->work };
+	struct mount_target target;
 
 	if (top < 0 || layers_open(&l, c->sb, err) < 0 ||
 	    mount_own_files(c, &place, err) < 0 ||
-	    add_stub_layer(c, &l, err) < 0)
+	    add_stub_layer(c, &l, err) < 0 ||
+	    place_root(c, &place, &target, err) < 0)
 		return -1;
 	/* With CAP_MKNOD a program could make any device of the host's. */
 	c->root = mount_layers(c, &l, c->sb->insecure ? 0 : MOUNT_ATTR_NODEV,
-			       &place, err);
+			       &target, err);
 	if (c->root >= 0)
 		return 0;
 	if (err->sys == EINVAL)

@@ -9,9 +9,13 @@
 #include "builder/sandbox/cgroup.h"
 #include "builder/sandbox/mount.h"
 #include "builder/sandbox/network.h"
+#include "builder/sandbox/oci_runtime.h"
 #include "builder/sandbox/sandbox.h"
 #include "store/base/buf.h"
 #include "store/base/io.h"
+
+#define RUNTIMES_MAX 3
+#define PROBE_MS     30000
 
 static __attribute__((format(printf, 3, 4))) void
 set(struct probe_finding *f, bool works, const char *fmt, ...)
@@ -42,21 +46,60 @@ static void probe_ids(struct probe_finding *f, enum userns_kind kind,
 }
 
 /*
- * A whole container up to the exec of its program, which is a directory: that
- * error, and only that, shows that everything before it works.
+ * What a container of ours can be seen to run: `true` of this machine, with
+ * what it is linked to.
  */
-static int try_container(struct spawner *s, const char *dir, struct error *err)
+struct borrowed {
+	struct sandbox_mount mounts[8];
+	size_t n;
+};
+
+static void borrowed_release(struct borrowed *b)
 {
-	static const char *const args[] = { "/", NULL };
-	static const char *const env[] = { NULL };
+	while (b->n)
+		close(b->mounts[--b->n].source_fd);
+}
+DEFINE_RELEASE(struct borrowed, borrowed_release);
+
+static void borrow(struct borrowed *b)
+{
+	static const char *const dirs[] = { "/bin",   "/lib", "/lib32",
+					    "/lib64", "/usr", "/nix" };
+
+	for (size_t i = 0; i < ARRAY_LEN(dirs); i++) {
+		int fd = open(dirs[i], O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+		if (fd >= 0)
+			b->mounts[b->n++] = (struct sandbox_mount){
+				.kind = SANDBOX_MOUNT_BIND,
+				.target = dirs[i],
+				.source_fd = fd,
+				.source_is_dir = true,
+				.read_only = true,
+			};
+	}
+}
+
+/* By the OCI runtime at a path, or (NULL) by ourselves. */
+static int try_container(struct spawner *s, const char *dir,
+			 const char *runtime, struct error *err)
+{
+	static const char *const args[] = { "true", NULL };
+	static const char *const env[] = { "PATH=/usr/bin:/bin", NULL };
+	AUTO(borrowed_release) struct borrowed borrowed = { 0 };
 	AUTO(buf_release) struct buf upper = BUF_INIT;
 	AUTO(buf_release) struct buf work = BUF_INIT;
+	autoclose int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
 	struct sandbox_result result;
 	struct sandbox sb = {
+		.isolation = runtime ? SANDBOX_ISOLATION_OCI
+				     : SANDBOX_ISOLATION_NAMESPACES,
+		.runtime = runtime,
 		.args = args,
 		.env = env,
 		.hostname = "probe",
 		.capabilities = CAPS_DEFAULT,
+		.timeout_ms = PROBE_MS,
 	};
 
 	buf_printf(&upper, "%s/upper", dir);
@@ -66,15 +109,22 @@ static int try_container(struct spawner *s, const char *dir, struct error *err)
 		return -1;
 	if (mkdir(upper.data, 0700) < 0 || mkdir(work.data, 0700) < 0)
 		return error_sys(err, errno, "cannot make '%s'", upper.data);
+	borrow(&borrowed);
 	sb.upper = upper.data;
 	sb.work = work.data;
-	if (spawner_run(s, &sb, STDERR_FILENO, NULL, &result, err) == 0 ||
-	    err->kind == ERROR_COMMAND)
-		return 0;
-	return -1;
+	sb.mounts = borrowed.mounts;
+	sb.n_mounts = borrowed.n;
+	if (spawner_run(s, &sb, null, NULL, &result, err) < 0)
+		/* Up to the program all works; this machine has none. */
+		return err->kind == ERROR_COMMAND && !runtime ? 0 : -1;
+	if (result.exit_code || result.timed_out)
+		return error_set(err, ERROR_SYSTEM,
+				 "'true' ended with %d in a container",
+				 result.exit_code);
+	return 0;
 }
 
-static int try_engine(const char *dir, struct error *err)
+static int try_engine(const char *dir, const char *runtime, struct error *err)
 {
 	AUTO(spawner_stop) struct spawner *s = NULL;
 	AUTO(buf_release) struct buf path = BUF_INIT;
@@ -89,7 +139,7 @@ static int try_engine(const char *dir, struct error *err)
 	if (!mkdtemp(path.data))
 		return error_sys(err, errno, "cannot make a directory in '%s'",
 				 dir);
-	r = try_container(s, path.data, err);
+	r = try_container(s, path.data, runtime, err);
 	io_remove_tree(AT_FDCWD, path.data, &ignored);
 	return r;
 }
@@ -100,11 +150,40 @@ static void probe_namespaces(struct probe_finding *f, const char *dir)
 	char message[2400];
 
 	f->what = "engine namespaces";
-	if (try_engine(dir, &err) == 0)
+	if (try_engine(dir, NULL, &err) == 0)
 		set(f, true, "works");
 	else
 		set(f, false, "%s",
 		    error_message(&err, message, sizeof(message)));
+}
+
+/* One finding for each runtime there is, or one that says what to install. */
+static size_t probe_runtimes(struct probe_finding *ret, size_t max,
+			     const char *dir)
+{
+	struct error none = ERROR_INIT;
+	autofree char *any = NULL;
+	char message[2400];
+	size_t n = 0;
+
+	for (size_t i = 0; oci_runtime_name(i) && n < max; i++) {
+		struct error err = ERROR_INIT;
+		autofree char *path = NULL;
+
+		if (oci_runtime_find(oci_runtime_name(i), &path, &err) < 0)
+			continue;
+		ret[n].what = "engine oci";
+		if (try_engine(dir, path, &err) == 0)
+			set(&ret[n++], true, "%s works", path);
+		else
+			set(&ret[n++], false, "%s",
+			    error_message(&err, message, sizeof(message)));
+	}
+	if (n || oci_runtime_find(NULL, &any, &none) == 0)
+		return n;
+	ret->what = "engine oci";
+	set(ret, false, "%s", error_message(&none, message, sizeof(message)));
+	return 1;
 }
 
 static void probe_mounts(struct probe_finding *f)
@@ -140,6 +219,7 @@ size_t probe_all(const char *dir, enum userns_kind kind, const char *why,
 	size_t n = 0;
 
 	probe_namespaces(&ret[n++], dir);
+	n += probe_runtimes(&ret[n], RUNTIMES_MAX, dir);
 	probe_ids(&ret[n++], kind, why);
 	probe_mounts(&ret[n++]);
 	probe_network(&ret[n++]);

@@ -7,7 +7,7 @@
 
 #include "builder/sandbox/userns.h"
 
-#define PROBE_MAX 8
+#define PROBE_MAX 12
 
 struct probe_finding {
 	const char *what; /* "engine namespaces", "private network", ... */

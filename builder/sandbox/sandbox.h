@@ -1,7 +1,7 @@
 /*
  * A container to run one process in, in the terms of the OCI runtime spec:
- * root, mounts, process, limits, network, security. Engines (namespaces
- * today) turn the description into processes.
+ * root, mounts, process, limits, network, security. Engines turn the
+ * description into processes.
  *
  * A process with threads must not do real work between fork and exec, so a
  * single-threaded spawner is forked before any thread starts; descriptions go
@@ -20,6 +20,12 @@
 #include "store/base/cancel.h"
 #include "store/base/error.h"
 #include "store/base/strv.h"
+
+/* The engines; see container.c for what each of them does. */
+enum sandbox_isolation {
+	SANDBOX_ISOLATION_NAMESPACES, /* all by ourselves */
+	SANDBOX_ISOLATION_OCI,	      /* the last part by an OCI runtime */
+};
 
 enum sandbox_network {
 	SANDBOX_NETWORK_HOST,
@@ -83,6 +89,9 @@ struct sandbox_rlimit {
 };
 
 struct sandbox {
+	enum sandbox_isolation isolation;
+	const char *runtime; /* OCI: absolute path of the program */
+
 	/*
 	 * Root: overlay of `lowers` (absolute paths, top first). `upper` is
 	 * empty; after the run it holds what has changed. `work` is an empty
@@ -125,6 +134,8 @@ struct sandbox {
 	bool no_seccomp; /* else `seccomp`, or the default profile */
 	const struct sock_filter *seccomp; /* NULL: the default one */
 	size_t n_seccomp;
+	/* OCI: the same rules as runtimes read them; NULL: the default ones */
+	const char *seccomp_rules;
 	const char *apparmor; /* profile to enter, or NULL */
 };
 

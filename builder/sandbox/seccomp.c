@@ -95,10 +95,7 @@ static const struct arg_test no_namespaces[] = {
 		SECCOMP_RET_ALLOW, DENY, tests, ARRAY_LEN(tests)               \
 	}
 
-static const struct {
-	const char *name;
-	struct verdict verdict;
-} conditional[] = {
+const struct seccomp_conditional seccomp_conditional[] = {
 	{ "socket", WITH(any_family_but_two) },
 	{ "personality", WITH(usual_personalities) },
 	/* New namespaces need CAP_SYS_ADMIN. */
@@ -109,6 +106,7 @@ static const struct {
 	 */
 	{ "clone3", { LACKS, LACKS, NULL, 0 } },
 };
+const size_t n_seccomp_conditional = ARRAY_LEN(seccomp_conditional);
 
 static const struct verdict allow = { SECCOMP_RET_ALLOW, 0, NULL, 0 };
 
@@ -204,8 +202,9 @@ static void fill_table(struct table *t, uint64_t caps)
 {
 	start_table(t);
 	allow_names(t, seccomp_allowed);
-	for (size_t i = 0; i < ARRAY_LEN(conditional); i++)
-		set(t, conditional[i].name, &conditional[i].verdict);
+	for (size_t i = 0; i < n_seccomp_conditional; i++)
+		set(t, seccomp_conditional[i].name,
+		    &seccomp_conditional[i].verdict);
 	allow_numbered(t, caps);
 	for (size_t i = 0; i < n_seccomp_cap_rules; i++)
 		if (caps & CAPS_BIT(seccomp_cap_rules[i].cap))

@@ -4,6 +4,8 @@
 
 #include <stddef.h>
 
+#include "builder/sandbox/syscall_filter.h"
+
 /* Names of system calls, separated by blanks; an unknown name is skipped. */
 extern const char seccomp_allowed[];
 
@@ -15,6 +17,15 @@ struct seccomp_cap_rule {
 
 extern const struct seccomp_cap_rule seccomp_cap_rules[];
 extern const size_t n_seccomp_cap_rules;
+
+/* Allowed with certain arguments only, or never, by seccomp.c. */
+struct seccomp_conditional {
+	const char *name;
+	struct verdict verdict;
+};
+
+extern const struct seccomp_conditional seccomp_conditional[];
+extern const size_t n_seccomp_conditional;
 
 /*
  * Calls younger than the installed libseccomp may be, with the number they

@@ -9,6 +9,7 @@
  * the NUL (0 for NULL) and its bytes, a list its count and its items.
  */
 static const size_t string_fields[] = {
+	offsetof(struct sandbox, runtime),
 	offsetof(struct sandbox, upper),
 	offsetof(struct sandbox, work),
 	offsetof(struct sandbox, scratch),
@@ -17,6 +18,7 @@ static const size_t string_fields[] = {
 	offsetof(struct sandbox, hosts),
 	offsetof(struct sandbox, resolv_conf),
 	offsetof(struct sandbox, apparmor),
+	offsetof(struct sandbox, seccomp_rules),
 	offsetof(struct sandbox, limits.cpuset_cpus),
 	offsetof(struct sandbox, limits.cgroup_parent),
 };

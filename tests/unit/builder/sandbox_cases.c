@@ -13,7 +13,8 @@ static size_t add(struct CMUnitTest *tests, size_t n,
 		  const struct sandbox_case *cases, struct place *p)
 {
 	for (; cases->name; cases++) {
-		if (!(cases->identities & 1U << p->identity))
+		if (!(cases->identities & 1U << p->identity) ||
+		    (p->runtime && cases->identities & NOT_BY_RUNTIME))
 			continue;
 		assert_true(n < CASES_MAX);
 		tests[n++] = (struct CMUnitTest){
@@ -25,7 +26,8 @@ static size_t add(struct CMUnitTest *tests, size_t n,
 	return n;
 }
 
-int sandbox_cases_run(const char *group, enum identity identity)
+int sandbox_cases_run_oci(const char *group, enum identity identity,
+			  const char *runtime)
 {
 	struct CMUnitTest tests[CASES_MAX];
 	struct place *p;
@@ -33,7 +35,7 @@ int sandbox_cases_run(const char *group, enum identity identity)
 	int failed;
 
 	setenv("SHALE_CANARY", "must not be seen", 1);
-	p = place_new(identity);
+	p = place_new(identity, runtime);
 	if (!p)
 		return 1;
 	n = add(tests, n, sandbox_process_cases, p);
@@ -43,4 +45,9 @@ int sandbox_cases_run(const char *group, enum identity identity)
 	failed = _cmocka_run_group_tests(group, tests, n, NULL, NULL);
 	place_free(p);
 	return failed;
+}
+
+int sandbox_cases_run(const char *group, enum identity identity)
+{
+	return sandbox_cases_run_oci(group, identity, NULL);
 }

@@ -15,7 +15,12 @@ struct sandbox_case {
 #define FOR_SINGLE	(1U << IDENTITY_SINGLE)
 #define FOR_ALL		(FOR_ROOT | FOR_USER | FOR_SINGLE)
 #define FOR_SEVERAL_IDS (FOR_ROOT | FOR_USER)
-#define FOR_NO_ROOT	(FOR_USER | FOR_SINGLE)
+/*
+ * Not with an OCI runtime: there the program is process 1 itself, and what
+ * runs before it is the runtime's.
+ */
+#define NOT_BY_RUNTIME (1U << 8)
+#define FOR_NO_ROOT    (FOR_USER | FOR_SINGLE)
 
 #define SANDBOX_CASE(function, for_whom)                                       \
 	{                                                                      \
@@ -33,5 +38,9 @@ extern const struct sandbox_case sandbox_limits_cases[];
 
 /* Run them all as `identity`; returns the exit status for main(). */
 int sandbox_cases_run(const char *group, enum identity identity);
+
+/* The same with containers made by an OCI runtime. */
+int sandbox_cases_run_oci(const char *group, enum identity identity,
+			  const char *runtime);
 
 #endif

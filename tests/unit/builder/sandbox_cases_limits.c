@@ -95,8 +95,8 @@ static void processes_are_counted(void **state)
 	AUTO(run_release) struct run r;
 
 	skip_without_groups();
-	run_init(&r, p, "for i in $(seq 20); do sleep 1 & done");
-	r.sb.limits.pids = 10;
+	run_init(&r, p, "for i in $(seq 80); do sleep 1 & done");
+	r.sb.limits.pids = 50;
 	run_it(&r, p);
 	assert_int_equal(r.status, 0);
 	assert_true(r.result.exit_code != 0);

@@ -18,6 +18,7 @@
 #include <time.h>
 
 #include "builder/sandbox/caps.h"
+#include "builder/sandbox/oci_runtime.h"
 #include "builder/sandbox/userns.h"
 #include "store/base/io.h"
 
@@ -104,7 +105,7 @@ static int make_tree(const char *root)
 	return 0;
 }
 
-struct place *place_new(enum identity identity)
+struct place *place_new(enum identity identity, const char *runtime)
 {
 	struct place *p = calloc(1, sizeof(*p));
 	struct error err = ERROR_INIT;
@@ -120,6 +121,10 @@ struct place *place_new(enum identity identity)
 		return p;
 	}
 	snprintf(p->root, sizeof(p->root), "%s/root", p->dir);
+	if (runtime && oci_runtime_find(runtime, &p->runtime, &err) < 0) {
+		p->missing = "the OCI runtime is not installed";
+		return p;
+	}
 	p->missing = become(p);
 	if (p->missing)
 		return p;
@@ -144,6 +149,7 @@ void place_free(struct place *p)
 		return;
 	spawner_stop(p->spawner);
 	io_remove_tree(AT_FDCWD, p->dir, &err);
+	free(p->runtime);
 	free(p);
 }
 
@@ -176,6 +182,9 @@ void run_init(struct run *r, struct place *p, const char *script)
 	r->args[1] = "-c";
 	r->args[2] = script;
 	r->sb = (struct sandbox){
+		.isolation = p->runtime ? SANDBOX_ISOLATION_OCI
+					: SANDBOX_ISOLATION_NAMESPACES,
+		.runtime = p->runtime,
 		.lowers = r->lowers,
 		.n_lowers = 1,
 		.upper = r->upper,

@@ -22,14 +22,16 @@ struct place {
 	char dir[64];
 	char root[80]; /* the busybox tree, a lower */
 	struct spawner *spawner;
+	char *runtime; /* NULL: containers are made by ourselves */
 	int runs;
 };
 
 /*
  * Become that user (for good) and set a place up. Root becomes "nobody" for
- * the others, with subordinate ids only this process sees.
+ * the others, with subordinate ids only this process sees. `runtime`: NULL,
+ * or the OCI runtime that is to make containers.
  */
-struct place *place_new(enum identity identity);
+struct place *place_new(enum identity identity, const char *runtime);
 void place_free(struct place *p);
 
 /* In a test: its place; skips the test when there is none. */
