@@ -299,8 +299,8 @@ static int lint_build(struct build *b, struct build_result *ret,
 {
 	AUTO(lint_report_release) struct lint_report report = { 0 };
 
-	if (check_run(&b->input, b->plan, &b->plan_options.build_args, &report,
-		      err) < 0)
+	if (check_run(&b->input, b->plan, &b->plan_options.build_args,
+		      b->options->target, &report, err) < 0)
 		return -1;
 	check_append_summary(&ret->warnings, &report);
 	return lint_verdict(&report, err);
@@ -375,21 +375,15 @@ static int tell_findings(struct build *b, bool json, struct buf *out,
 		*err = unresolved;
 		return -1;
 	}
-	if (check_run(&b->input, b->plan, &b->plan_options.build_args, &report,
-		      err) < 0)
+	if (check_run(&b->input, b->plan, &b->plan_options.build_args,
+		      b->options->target, &report, err) < 0)
 		return -1;
-	*status = report.len ? 1 : 0;
+	*status = report.n_warnings ? 1 : 0;
 	if (json) {
 		doc = check_to_json(&report, &b->input);
 		return print_json(doc, out, err);
 	}
 	check_append_findings(out, &report, &b->input);
-	if (report.len)
-		buf_printf(out, "Check complete, %zu warning%s found!\n",
-			   report.len,
-			   report.len == 1 ? " has been" : "s have been");
-	else
-		buf_append_str(out, "Check complete, no warnings found.\n");
 	return buf_check(out, "checking the Dockerfile", err);
 }
 
@@ -416,6 +410,19 @@ static int tell_offer(struct build *b, enum build_call call, bool json,
 	return buf_check(out, "describing the Dockerfile", err);
 }
 
+/* Programs that read JSON find the reason in there, too. */
+static void tell_failure(const struct build *b, const struct error *failure,
+			 struct buf *out)
+{
+	AUTO(json_decref) json_t *doc = NULL;
+	struct error ignored = ERROR_INIT;
+
+	if (failure->kind != ERROR_DOCKERFILE)
+		return;
+	doc = check_error_to_json(failure, &b->input);
+	print_json(doc, out, &ignored);
+}
+
 int build_tell(const struct build_options *options, const struct build_env *env,
 	       enum build_call call, bool json, struct buf *out, int *status,
 	       struct buf *report, struct error *err)
@@ -428,6 +435,8 @@ int build_tell(const struct build_options *options, const struct build_env *env,
 		rc = call == BUILD_CALL_CHECK
 			     ? tell_findings(&b, json, out, status, err)
 			     : tell_offer(&b, call, json, out, err);
+	if (rc < 0 && json && call == BUILD_CALL_CHECK)
+		tell_failure(&b, err, out);
 	if (rc < 0)
 		report_failure(&b, report, err);
 	return rc;

@@ -2,7 +2,9 @@
 
 #include <string.h>
 
+#include "builder/config.h"
 #include "builder/ui/excerpt.h"
+#include "parser/secret_text.h"
 #include "store/base/json.h"
 
 /* What the linter asks about stages. */
@@ -10,6 +12,7 @@ struct facts {
 	const struct plan *plan;
 	struct strv *envs; /* of each stage's base image */
 	bool *needed;
+	char is[PLATFORM_TEXT_SIZE], wanted[PLATFORM_TEXT_SIZE];
 };
 
 static void facts_release(struct facts *f)
@@ -49,6 +52,41 @@ static bool base_has_shell(void *ctx, size_t stage)
 	return config && json_array_size(json_object_get(config, "Shell"));
 }
 
+static const char *base_user(void *ctx, size_t stage)
+{
+	const struct facts *f = ctx;
+	const json_t *config = base_config(f->plan, stage);
+	const char *user = config ? json_get_string(config, "User") : NULL;
+
+	return config && !user ? "" : user;
+}
+
+/* As the reference has it: variants may differ. */
+static bool base_is_foreign(void *ctx, size_t stage, const char **is,
+			    const char **wanted)
+{
+	struct facts *f = ctx;
+	const struct platform *expected;
+	const json_t *document;
+	struct platform actual = { 0 };
+	const char *os, *arch;
+
+	if (!base_config(f->plan, stage))
+		return false;
+	document = f->plan->stages[stage].base.image->config;
+	os = json_get_string(document, "os");
+	arch = json_get_string(document, "architecture");
+	expected = &f->plan->stages[stage].platform;
+	if (!os || !arch ||
+	    (!strcmp(os, expected->os) && !strcmp(arch, expected->arch)))
+		return false;
+	snprintf(actual.os, sizeof(actual.os), "%s", os);
+	snprintf(actual.arch, sizeof(actual.arch), "%s", arch);
+	*is = platform_format(&actual, f->is);
+	*wanted = platform_format(expected, f->wanted);
+	return true;
+}
+
 static int collect_facts(const struct plan *plan, struct facts *ret,
 			 struct error *err)
 {
@@ -71,13 +109,14 @@ static int collect_facts(const struct plan *plan, struct facts *ret,
 }
 
 int check_run(const struct build_input *in, const struct plan *plan,
-	      const struct strv *build_args, struct lint_report *ret,
-	      struct error *err)
+	      const struct strv *build_args, const char *target,
+	      struct lint_report *ret, struct error *err)
 {
 	AUTO(facts_release) struct facts f = { 0 };
 	struct lint_facts known = {
 		.check = strv_env_get(build_args, "BUILDKIT_DOCKERFILE_CHECK"),
 		.build_args = build_args,
+		.target = target,
 	};
 
 	if (in->n_contexts && !*in->contexts[0].name)
@@ -89,9 +128,61 @@ int check_run(const struct build_input *in, const struct plan *plan,
 		known.needed = f.needed;
 		known.base_env = base_env;
 		known.base_has_shell = base_has_shell;
+		known.base_user = base_user;
+		known.base_is_foreign = base_is_foreign;
 		known.ctx = &f;
 	}
 	return lint(in->tree, &known, ret, err);
+}
+
+/* An excerpt goes into logs: what looks like a secret stays out of it. */
+static void mask_secrets(struct buf *out, size_t from)
+{
+	struct secret_text found;
+
+	while (!out->failed && from < out->len &&
+	       secret_text_find(out->data + from, out->len - from, &found)) {
+		const char *newline =
+			memchr(out->data + from + found.start, '\n', found.len);
+		size_t len = newline ? (size_t)(newline - out->data) - from -
+					       found.start
+				     : found.len;
+
+		memset(out->data + from + found.start, '*', len);
+		from += found.start + len;
+	}
+}
+
+static void append_finding(struct buf *out, const struct lint_diagnostic *d,
+			   struct excerpt_source *source)
+{
+	const struct lint_rule_info *info = lint_rule_info(d->rule);
+	size_t from;
+
+	buf_printf(out, "%s: %s - %s\n%s\n%s\nhelp: %s\n",
+		   d->advice ? "ADVICE" : "WARNING", info->name, info->url,
+		   info->description, d->message, info->help);
+	from = out->len;
+	excerpt_append(out, source, d->first_line, d->last_line);
+	mask_secrets(out, from);
+	buf_append_char(out, '\n');
+}
+
+static void append_total(struct buf *out, const struct lint_report *r)
+{
+	size_t advice = r->len - r->n_warnings;
+
+	if (r->n_warnings)
+		buf_printf(out, "Check complete, %zu warning%s found!\n",
+			   r->n_warnings,
+			   r->n_warnings == 1 ? " has been" : "s have been");
+	else
+		buf_append_str(out, "Check complete, no warnings found.\n");
+	if (advice)
+		buf_printf(out,
+			   "Advice: %zu, which fails nothing (skip it with "
+			   "\"# check=skip=RULE\").\n",
+			   advice);
 }
 
 void check_append_findings(struct buf *out, const struct lint_report *r,
@@ -101,30 +192,32 @@ void check_append_findings(struct buf *out, const struct lint_report *r,
 		excerpt_source(in->name, in->text.data, in->text.len);
 	size_t i;
 
-	for (i = 0; i < r->len; i++) {
-		const struct lint_diagnostic *d = &r->items[i];
-		const struct lint_rule_info *info = lint_rule_info(d->rule);
-
-		buf_printf(out, "WARNING: %s - %s\n%s\n%s\n", info->name,
-			   info->url, info->description, d->message);
-		excerpt_append(out, &source, d->first_line, d->last_line);
-		buf_append_char(out, '\n');
-	}
+	for (i = 0; i < r->len; i++)
+		append_finding(out, &r->items[i], &source);
+	append_total(out, r);
 }
 
 void check_append_summary(struct buf *out, const struct lint_report *r)
 {
 	size_t i;
 
-	if (!r->len)
+	if (!r->n_warnings)
 		return;
 	buf_printf(out,
 		   " %zu warning%s found (shale build --check says more):\n",
-		   r->len, r->len == 1 ? "" : "s");
+		   r->n_warnings, r->n_warnings == 1 ? "" : "s");
 	for (i = 0; i < r->len; i++)
-		buf_printf(out, " - %s: %s (line %d)\n",
-			   lint_rule_info(r->items[i].rule)->name,
-			   r->items[i].message, r->items[i].first_line);
+		if (!r->items[i].advice)
+			buf_printf(out, " - %s: %s (line %d)\n",
+				   lint_rule_info(r->items[i].rule)->name,
+				   r->items[i].message, r->items[i].first_line);
+}
+
+static json_t *location_to_json(const char *file, int first_line, int last_line)
+{
+	return json_pack("{s:s, s:i, s:[{s:{s:i}, s:{s:i}}]}", "file", file,
+			 "sourceIndex", 0, "ranges", "start", "line",
+			 first_line, "end", "line", last_line);
 }
 
 static json_t *finding_to_json(const struct lint_diagnostic *d,
@@ -132,22 +225,56 @@ static json_t *finding_to_json(const struct lint_diagnostic *d,
 {
 	const struct lint_rule_info *info = lint_rule_info(d->rule);
 
-	return json_pack(
-		"{s:s, s:s, s:s, s:s, s:{s:s, s:[{s:{s:i}, s:{s:i}}]}}",
-		"ruleName", info->name, "description", info->description, "url",
-		info->url, "detail", d->message, "location", "file", file,
-		"ranges", "start", "line", d->first_line, "end", "line",
-		d->last_line);
+	return json_pack("{s:s, s:s, s:s, s:o, s:s, s:o}", "ruleName",
+			 info->name, "description", info->description, "url",
+			 info->url, "detail", config_text(d->message), "help",
+			 info->help, "location",
+			 location_to_json(file, d->first_line, d->last_line));
+}
+
+/* The warnings, or the advice. */
+static json_t *findings_to_json(const struct lint_report *r, bool advice,
+				const char *file)
+{
+	json_t *list = json_array();
+	size_t i;
+
+	for (i = 0; list && i < r->len; i++)
+		if (r->items[i].advice == advice &&
+		    json_array_append_new(
+			    list, finding_to_json(&r->items[i], file)) < 0) {
+			json_decref(list);
+			return NULL;
+		}
+	return list;
 }
 
 json_t *check_to_json(const struct lint_report *r, const struct build_input *in)
 {
-	AUTO(json_decref) json_t *list = json_array();
-	size_t i;
+	return json_pack("{s:o, s:o, s:[{s:s, s:s}]}", "warnings",
+			 findings_to_json(r, false, in->name), "advice",
+			 findings_to_json(r, true, in->name), "sources",
+			 "fileName", in->name, "language", "Dockerfile");
+}
 
-	for (i = 0; list && i < r->len; i++)
-		if (json_array_append_new(
-			    list, finding_to_json(&r->items[i], in->name)) < 0)
-			return NULL;
-	return list ? json_pack("{s:O}", "warnings", list) : NULL;
+json_t *check_error_to_json(const struct error *failure,
+			    const struct build_input *in)
+{
+	char text[sizeof(failure->text)];
+	json_t *doc = json_pack(
+		"{s:[], s:[], s:{s:o}}", "warnings", "advice", "buildError",
+		"message",
+		config_text(error_message(failure, text, sizeof(text))));
+	json_t *at;
+
+	if (!doc || !failure->first_line)
+		return doc;
+	at = location_to_json(in->name ? in->name : "Dockerfile",
+			      failure->first_line, failure->last_line);
+	if (json_object_set_new(json_object_get(doc, "buildError"), "location",
+				at) < 0) {
+		json_decref(doc);
+		return NULL;
+	}
+	return doc;
 }

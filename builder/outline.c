@@ -4,6 +4,7 @@
 #include <strings.h>
 
 #include "parser/mount.h"
+#include "parser/suggest.h"
 #include "store/base/json.h"
 #include "store/base/map.h"
 
@@ -253,6 +254,24 @@ static void add_globals(struct gathering *g)
 	}
 }
 
+static int refuse_target(const struct dockerfile *df, const char *target,
+			 struct error *err)
+{
+	autofree const char **names = calloc(df->len + 1, sizeof(*names));
+	struct hint near;
+	size_t i, n = 0;
+
+	if (!names)
+		return error_nomem(err, "describing a target");
+	for (i = 0; i < df->len; i++)
+		if (df->instructions[i].kind == INSTR_FROM)
+			names[n++] = stage_name(&df->instructions[i]);
+	return error_set(
+		err, ERROR_USAGE, "target stage \"%s\" could not be found%s",
+		target ? target : "default",
+		hint(&near, target ? suggest(target, names, n, true) : NULL));
+}
+
 int outline_target(const struct dockerfile *df, const char *target,
 		   const struct strv *build_args, json_t **ret,
 		   struct error *err)
@@ -269,9 +288,7 @@ int outline_target(const struct dockerfile *df, const char *target,
 	const char *text;
 
 	if (from < 0)
-		return error_set(err, ERROR_USAGE,
-				 "target stage \"%s\" could not be found",
-				 target ? target : "default");
+		return refuse_target(df, target, err);
 	if (!args || !secrets || !ssh || !cache || !seen)
 		return error_nomem(err, "describing a target");
 	in = &df->instructions[from];

@@ -70,6 +70,7 @@ void lint_report_add(struct lint_report *r, enum lint_rule rule,
 	struct error ignored = ERROR_INIT;
 	struct lint_options options;
 	struct lint_diagnostic *d;
+	enum lint_level level;
 	char *message = NULL;
 	va_list ap;
 	int len;
@@ -79,7 +80,8 @@ void lint_report_add(struct lint_report *r, enum lint_rule rule,
 		r->failed |= ignored.kind == ERROR_NOMEM;
 		return;
 	}
-	if (!lint_options_want(&options, rule))
+	level = lint_options_level(&options, rule);
+	if (level == LINT_OFF)
 		return;
 	va_start(ap, fmt);
 	len = vasprintf(&message, fmt, ap);
@@ -91,12 +93,13 @@ void lint_report_add(struct lint_report *r, enum lint_rule rule,
 			free(message);
 		return;
 	}
-	*d = (struct lint_diagnostic){ rule, message, in->first_line,
-				       in->last_line };
+	*d = (struct lint_diagnostic){ rule, level == LINT_ADVICE, message,
+				       in->first_line, in->last_line };
 	/* An empty line is found when the text has ended. */
 	if (rule == LINT_NO_EMPTY_CONTINUATION)
 		d->first_line = d->last_line = in->text_last_line;
 	r->len++;
+	r->n_warnings += level == LINT_WARNING;
 }
 
 static bool is_all(const char *keyword, int (*is_other)(int))
@@ -162,14 +165,16 @@ static void open_scope(struct linter *l, struct lint_stage *stage)
 	const struct strv *env = NULL;
 	size_t i;
 
+	stage->parent = parent;
+	stage->on_scratch = base && !strcmp(base, "scratch");
 	lint_scope_init(&stage->scope);
 	if (parent) {
 		lint_scope_inherit(&stage->scope, &parent->scope);
 		return;
 	}
 	lint_scope_set(&stage->scope, "PATH", "");
-	stage->scope.complete = base && !strcmp(base, "scratch");
-	if (stage->scope.complete)
+	stage->scope.complete = stage->on_scratch;
+	if (stage->on_scratch)
 		return;
 	if (l->facts->base_has_shell)
 		stage->scope.shell_set =
@@ -199,6 +204,7 @@ static void open_stage(struct linter *l, const struct instruction *from)
 		l->report->failed = true;
 	lint_from(l, stage);
 	open_scope(l, stage);
+	lint_pinned(l, stage);
 	lint_scope_forget_unset(&l->global);
 	if (stage->name && map_put(l->stage_names, stage->name,
 				   strlen(stage->name), stage) < 0)
@@ -311,6 +317,7 @@ static int run(struct linter *l, struct error *err)
 	set_platforms(&l->defaults);
 	lint_text(l);
 	visit(l);
+	lint_result(l);
 	return 0;
 }
 
@@ -345,10 +352,11 @@ int lint_verdict(const struct lint_report *r, struct error *err)
 	uint32_t found = 0;
 	size_t i;
 
-	if (!r->options.error || r->len == 0)
+	if (!r->options.error || r->n_warnings == 0)
 		return 0;
 	for (i = 0; i < r->len; i++)
-		found |= UINT32_C(1) << r->items[i].rule;
+		if (!r->items[i].advice)
+			found |= UINT32_C(1) << r->items[i].rule;
 	for (i = 0; i < LINT_RULES; i++)
 		if (found & UINT32_C(1) << i)
 			buf_printf(&names, "%s%s", names.len ? ", " : "",

@@ -12,6 +12,7 @@
 
 struct lint_diagnostic {
 	enum lint_rule rule;
+	bool advice; /* no warning */
 	char *message;
 	int first_line; /* from 1 */
 	int last_line;
@@ -34,6 +35,13 @@ struct lint_facts {
 	const struct strv *(*base_env)(void *ctx, size_t stage);
 	/* Has that image a SHELL of its own? NULL: assumed not. */
 	bool (*base_has_shell)(void *ctx, size_t stage);
+	/* The USER of that image, "" for none, NULL when not known. */
+	const char *(*base_user)(void *ctx, size_t stage);
+	/* Is it for another platform than `*wanted`? Both are "os/arch". */
+	bool (*base_is_foreign)(void *ctx, size_t stage, const char **is,
+				const char **wanted);
+	/* The stage that is built, in any case; NULL: the last. */
+	const char *target;
 	void *ctx;
 };
 
@@ -41,6 +49,7 @@ struct lint_facts {
 struct lint_report {
 	struct lint_diagnostic *items;
 	size_t len;
+	size_t n_warnings;	     /* of them; the others are advice */
 	struct lint_options options; /* that were in force */
 	bool failed;		     /* out of memory while adding */
 };
@@ -65,7 +74,7 @@ void lint_report_add(struct lint_report *r, enum lint_rule rule,
 
 /*
  * -1 with ERROR_DOCKERFILE ("lint violation found for rules: A, B") when there
- * are findings and the options say "error=true"; else 0.
+ * are warnings and the options say "error=true"; else 0.
  */
 int lint_verdict(const struct lint_report *r, struct error *err);
 

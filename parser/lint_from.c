@@ -133,6 +133,20 @@ void lint_description(struct linter *l, const struct instruction *in,
 				instruction_name(in->kind), name);
 }
 
+static void lint_base_platform(struct linter *l, const struct lint_stage *stage)
+{
+	const char *is, *wanted;
+	size_t index = (size_t)(stage - l->stages);
+
+	if (l->facts->base_is_foreign &&
+	    l->facts->base_is_foreign(l->facts->ctx, index, &is, &wanted))
+		lint_report_add(l->report, LINT_INVALID_BASE_IMAGE_PLATFORM,
+				stage->from,
+				"Base image %s was pulled with platform "
+				"\"%s\", expected \"%s\" for current build",
+				stage->from->args.items[0], is, wanted);
+}
+
 void lint_from(struct linter *l, struct lint_stage *stage)
 {
 	const struct instruction *in = stage->from;
@@ -143,6 +157,7 @@ void lint_from(struct linter *l, struct lint_stage *stage)
 		lint_name(l, stage);
 	lint_base_name(l, in);
 	lint_platform(l, stage);
+	lint_base_platform(l, stage);
 	lint_undeclared(l, in);
 	if (stage->name)
 		lint_description(l, in, stage->name);

@@ -162,6 +162,7 @@ static void lint_arg(struct linter *l, struct lint_stage *stage,
 			continue;
 		}
 		lint_secret(l, in, name);
+		lint_value(l, in, name, in->args.items[i]);
 		if (in->args.len == 1)
 			lint_description(l, in, name);
 	}
@@ -198,14 +199,19 @@ static void lint_env(struct linter *l, struct lint_stage *stage,
 	for (i = 0; i + 1 < pairs.len; i += 2) {
 		lint_scope_set(s, pairs.items[i], pairs.items[i + 1]);
 		lint_secret(l, in, pairs.items[i]);
+		lint_value(l, in, pairs.items[i], in->args.items[i + 1]);
 	}
 }
 
 static void lint_label(struct linter *l, struct lint_stage *stage,
 		       const struct instruction *in)
 {
+	size_t i;
+
 	(void)stage;
 	lint_legacy_pair(l, in);
+	for (i = 0; i + 1 < in->args.len; i += 2)
+		lint_value(l, in, in->args.items[i], in->args.items[i + 1]);
 }
 
 static void lint_workdir(struct linter *l, struct lint_stage *stage,
@@ -266,6 +272,14 @@ static void lint_shell(struct linter *l, struct lint_stage *stage,
 	(void)l;
 	(void)in;
 	stage->scope.shell_set = true;
+}
+
+static void note_user(struct linter *l, struct lint_stage *stage,
+		      const struct instruction *in)
+{
+	(void)l;
+	(void)in;
+	stage->user_set = true;
 }
 
 static void lint_maintainer(struct linter *l, struct lint_stage *stage,
@@ -365,6 +379,7 @@ static void (*const visitors[])(struct linter *l, struct lint_stage *stage,
 	[INSTR_LABEL] = lint_label,
 	[INSTR_MAINTAINER] = lint_maintainer,
 	[INSTR_SHELL] = lint_shell,
+	[INSTR_USER] = note_user,
 	[INSTR_WORKDIR] = lint_workdir,
 	[INSTR_WORKDIR + 1] = NULL,
 };

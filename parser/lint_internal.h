@@ -9,7 +9,11 @@
 /* A stage while and after its instructions are visited. */
 struct lint_stage {
 	const struct instruction *from;
-	char *name; /* lower case; NULL when unnamed */
+	char *name;			 /* lower case; NULL when unnamed */
+	const struct lint_stage *parent; /* the stage it starts from, or NULL */
+	bool on_scratch;
+	bool user_set;
+	bool in_result; /* its layers are those of the image that is built */
 	struct scope scope;
 	/* The last CMD, ENTRYPOINT, HEALTHCHECK so far. */
 	const struct instruction *cmd, *entrypoint, *healthcheck;
@@ -40,6 +44,16 @@ void lint_instruction(struct linter *l, struct lint_stage *stage,
 /* Do the comments above describe what `in` defines as `name`? */
 void lint_description(struct linter *l, const struct instruction *in,
 		      const char *name);
+
+/* Has the base image a version in its name? For an opened stage. */
+void lint_pinned(struct linter *l, const struct lint_stage *stage);
+
+/* Rules about what is in the image in the end; all stages are visited. */
+void lint_result(struct linter *l);
+
+/* Does the value of the variable `name` look like a secret? */
+void lint_value(struct linter *l, const struct instruction *in,
+		const char *name, const char *value);
 
 /* Could the text be the name of an image? */
 bool lint_image_name_is_valid(const char *name);

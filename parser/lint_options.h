@@ -21,7 +21,7 @@ enum lint_rule {
 	LINT_UNDEFINED_VAR,
 	LINT_MULTIPLE_INSTRUCTIONS_DISALLOWED,
 	LINT_LEGACY_KEY_VALUE_FORMAT,
-	LINT_INVALID_BASE_IMAGE_PLATFORM, /* only a build can tell */
+	LINT_INVALID_BASE_IMAGE_PLATFORM,
 	LINT_REDUNDANT_TARGET_PLATFORM,
 	LINT_SECRETS_USED_IN_ARG_OR_ENV,
 	LINT_INVALID_DEFAULT_ARG_IN_FROM,
@@ -30,14 +30,28 @@ enum lint_rule {
 	LINT_EXPOSE_PROTO_CASING,
 	LINT_EXPOSE_INVALID_FORMAT,
 	LINT_INVALID_DEFINITION_DESCRIPTION,
+	/* Ours; the reference has those above. */
+	LINT_UNPINNED_BASE_IMAGE,
+	LINT_APT_LISTS_IN_LAYER,
+	LINT_MISSING_USER,
+	LINT_SECRET_IN_VALUE,
 	LINT_RULES,
+};
+
+/* What a finding means; of a rule: when no option speaks of it. */
+enum lint_level {
+	LINT_OFF,
+	LINT_ADVICE,	   /* told by --check, fails nothing */
+	LINT_WARNING,	   /* told by every build; --check fails */
+	LINT_EXPERIMENTAL, /* of rules only: off, a warning when asked for */
 };
 
 struct lint_rule_info {
 	const char *name;
 	const char *url;
+	enum lint_level level;
 	const char *description;
-	bool experimental; /* off unless asked for */
+	const char *help; /* what to do about a finding */
 };
 
 const struct lint_rule_info *lint_rule_info(enum lint_rule rule);
@@ -51,12 +65,14 @@ struct lint_options {
 
 /*
  * Read "skip=A,B;error=true;experimental=all"; NULL and "" are no options.
- * Names of no rule are ignored. ERROR_DOCKERFILE: `invalid check option "x"`.
+ * Names of no rule are ignored, "all" asks for no advice. ERROR_DOCKERFILE:
+ * `invalid check option "x"`.
  */
 int lint_options_parse(const char *text, struct lint_options *ret,
 		       struct error *err);
 
-/* Is the rule to be judged? */
-bool lint_options_want(const struct lint_options *o, enum lint_rule rule);
+/* LINT_OFF, LINT_ADVICE or LINT_WARNING. */
+enum lint_level lint_options_level(const struct lint_options *o,
+				   enum lint_rule rule);
 
 #endif

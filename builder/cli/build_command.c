@@ -56,9 +56,12 @@ static int parse_words(struct build_command *c, int argc, char **argv,
 		{ "output", 'o', OPTION_LIST, &c->outputs, "SPEC",
 		  "type=image|registry|oci|docker|tar|local,dest=..." },
 		{ "check", 0, OPTION_BOOL, &c->check, NULL,
-		  "lint the Dockerfile instead of building" },
+		  "lint the Dockerfile instead of building; 1 means "
+		  "warnings" },
 		{ "call", 0, OPTION_STRING, &c->call_text, "METHOD",
 		  "build, check, outline or targets[,format=json]" },
+		{ "format", 0, OPTION_STRING, &c->call_format, "FORMAT",
+		  "of --check and --call: text or json" },
 		{ "push", 0, OPTION_BOOL, &c->push, NULL,
 		  "push under every name" },
 		{ "load", 0, OPTION_BOOL, &c->load, NULL,
@@ -276,6 +279,21 @@ static int make_options(struct build_command *c, struct build_options *ret,
 	return limit_options_apply(&c->limits, &ret->solve, err);
 }
 
+static int parse_call_format(struct build_command *c, struct error *err)
+{
+	if (!c->call_format)
+		return 0;
+	if (c->call == BUILD_CALL_BUILD)
+		return error_set(err, ERROR_USAGE,
+				 "--format is for --check and --call");
+	if (strcmp(c->call_format, "json") && strcmp(c->call_format, "text"))
+		return error_set(err, ERROR_USAGE,
+				 "--format takes text or json, not \"%s\"",
+				 c->call_format);
+	c->call_json |= !strcmp(c->call_format, "json");
+	return 0;
+}
+
 /* "--call=METHOD[,format=json]" */
 static int parse_call(struct build_command *c, struct error *err)
 {
@@ -297,7 +315,7 @@ static int parse_call(struct build_command *c, struct error *err)
 		    !strncmp(methods[i], text, len) &&
 		    (!comma || c->call_json)) {
 			c->call = (enum build_call)i;
-			return 0;
+			return parse_call_format(c, err);
 		}
 	return error_set(err, ERROR_USAGE,
 			 "--call takes build, check, outline or targets, with "

@@ -24,6 +24,7 @@ struct build_command {
 	struct isolation_options isolation;
 	const char *target, *platform, *network, *iidfile, *metadata_file;
 	const char *call_text;
+	const char *call_format;
 	enum build_call call; /* --call or --check */
 	bool call_json;
 	bool check;

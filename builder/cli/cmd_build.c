@@ -33,10 +33,9 @@ static int run_call(struct build_command *c,
 	env = build_env(s);
 	rc = build_tell(options, &env, c->call, c->call_json, &out, &status,
 			&report, err);
-	if (rc < 0)
-		return build_report_failure(s, &report, err);
-	fputs(out.data, stdout);
-	return status;
+	if (out.len)
+		fputs(out.data, stdout);
+	return rc < 0 ? build_report_failure(s, &report, err) : status;
 }
 
 /* Platforms of caches: those of the images that are built. */

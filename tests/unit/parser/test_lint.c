@@ -9,7 +9,7 @@
 #include "parser/lint.h"
 #include "store/base/buf.h"
 
-/* All findings as "Rule: message (line N)" lines. */
+/* All warnings as "Rule: message (line N)" lines; advice has its own tests. */
 static char *lint_text(const char *text, const struct lint_facts *facts)
 {
 	AUTO(lint_report_release) struct lint_report report = { 0 };
@@ -23,9 +23,11 @@ static char *lint_text(const char *text, const struct lint_facts *facts)
 	    lint(df, facts, &report, &err) < 0)
 		fail_msg("line %d: %s", err.first_line, err.text);
 	for (i = 0; i < report.len; i++)
-		buf_printf(&out, "%s: %s (line %d)\n",
-			   lint_rule_info(report.items[i].rule)->name,
-			   report.items[i].message, report.items[i].first_line);
+		if (!report.items[i].advice)
+			buf_printf(&out, "%s: %s (line %d)\n",
+				   lint_rule_info(report.items[i].rule)->name,
+				   report.items[i].message,
+				   report.items[i].first_line);
 	return buf_steal(&out);
 }
 
@@ -276,6 +278,31 @@ static void facts_of_the_build_are_used(void **state)
 	assert_findings(&(struct row){ "FROM a\nCOPY y.o /\n", "" }, 1, &facts);
 }
 
+static bool third_is_foreign(void *ctx, size_t stage, const char **is,
+			     const char **wanted)
+{
+	(void)ctx;
+	*is = "linux/arm64";
+	*wanted = "linux/amd64";
+	return stage == 2;
+}
+
+static void base_images_are_of_the_platform(void **state)
+{
+	static const struct lint_facts facts = {
+		.base_is_foreign = third_is_foreign,
+	};
+	static const struct row rows[] = {
+		{ "FROM a\nFROM b\nFROM c:1\n",
+		  "InvalidBaseImagePlatform: Base image c:1 was pulled with "
+		  "platform \"linux/arm64\", expected \"linux/amd64\" for "
+		  "current build (line 3)\n" },
+	};
+
+	(void)state;
+	assert_findings(rows, ARRAY_LEN(rows), &facts);
+}
+
 static void options_choose_rules(void **state)
 {
 	static const struct row rows[] = {
@@ -390,6 +417,7 @@ int main(void)
 		cmocka_unit_test(arguments_of_from_are_judged),
 		cmocka_unit_test(variables_are_judged_where_all_are_known),
 		cmocka_unit_test(facts_of_the_build_are_used),
+		cmocka_unit_test(base_images_are_of_the_platform),
 		cmocka_unit_test(options_choose_rules),
 		cmocka_unit_test(bad_options_are_refused),
 		cmocka_unit_test(findings_fail_the_build_when_asked),
