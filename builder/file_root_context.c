@@ -26,7 +26,10 @@ static int open_subtree(struct context *c, const char *path, struct tree **ret,
 
 	if (fd < 0)
 		return error_wrap(err, "reading the build context");
-	return tree_new(fd, "", ret, err);
+	if (tree_new(fd, "", ret, err) < 0)
+		return -1;
+	tree_show_sockets(*ret);
+	return 0;
 }
 
 /* Looks at the files of a context; what it found last. */
@@ -233,6 +236,17 @@ static bool same_time(struct timespec a, struct timespec b)
 	return a.tv_sec == b.tv_sec && a.tv_nsec == b.tv_nsec;
 }
 
+/* A socket cannot be opened, and is empty. */
+static int open_empty(struct error *err)
+{
+	int fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		return error_sys(err, errno, "cannot open /dev/null");
+	error_clear(err);
+	return fd;
+}
+
 static int context_root_open(struct file_root *r, const struct file_node *n,
 			     off_t *offset, struct error *err)
 {
@@ -241,6 +255,9 @@ static int context_root_open(struct file_root *r, const struct file_node *n,
 		O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY, 0, err);
 	struct stat st;
 
+	*offset = 0;
+	if (fd < 0 && err->sys == ENXIO && n->meta.size == 0)
+		return open_empty(err);
 	if (fd < 0)
 		return error_wrap(err, "reading '%s' of %s", n->meta.path,
 				  r->name);
@@ -252,7 +269,6 @@ static int context_root_open(struct file_root *r, const struct file_node *n,
 			err, ERROR_INTEGRITY,
 			"'%s' of %s changed during the build; build again",
 			n->meta.path, r->name);
-	*offset = 0;
 	return steal_fd(&fd);
 }
 

@@ -40,6 +40,9 @@ DEFINE_CLEANUP(struct tree *, tree_free);
 /* TREE_LINKS_CONFINE unless set. */
 void tree_set_links(struct tree *t, enum tree_links links);
 
+/* From now on sockets are empty files; they are no entries otherwise. */
+void tree_show_sockets(struct tree *t);
+
 /* The directory; borrowed. */
 int tree_fd(const struct tree *t);
 
@@ -62,7 +65,7 @@ DEFINE_RELEASE(struct tree_entry, tree_entry_release);
  * not followed and links in parents refused: this is a lookup in one tree,
  * where a link may lead into another layer (see view.h). ERROR_NOT_FOUND
  * when absent, also when a parent is no directory. Sockets are reported as
- * absent. Marks of overlayfs that move or split files (redirect, metacopy) are
+ * absent (but see tree_show_sockets()). Marks of overlayfs that move or split files (redirect, metacopy) are
  * ERROR_REFUSED.
  */
 int tree_stat(struct tree *t, const char *path, struct tree_entry *ret,

@@ -40,6 +40,11 @@ void tree_set_links(struct tree *t, enum tree_links links)
 	t->links = links;
 }
 
+void tree_show_sockets(struct tree *t)
+{
+	t->shows_sockets = true;
+}
+
 int tree_fd(const struct tree *t)
 {
 	return t->root;

@@ -24,6 +24,7 @@ struct tree {
 	int root;
 	const char *xattr_prefix;
 	enum tree_links links;
+	bool shows_sockets;
 	struct dir_stack dirs;
 	char *buffer; /* TREE_BUFFER bytes once something was put */
 	/* Times to be set by tree_finish(), the last of a path counts. */

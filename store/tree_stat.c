@@ -254,10 +254,11 @@ int tree_read_entry(const struct tree *t, int dirfd, const char *name,
 	struct tree_entry entry;
 	struct stat st;
 	int found = stat_file(dirfd, name, path, &st, err);
+	bool hidden = found > 0 && S_ISSOCK(st.st_mode) && !t->shows_sockets;
 
 	if (is_socket)
-		*is_socket = found > 0 && S_ISSOCK(st.st_mode);
-	if (found <= 0 || S_ISSOCK(st.st_mode))
+		*is_socket = hidden;
+	if (found <= 0 || hidden)
 		return found < 0 ? -1 : 0;
 	take_stat(&entry, &st);
 	g.ret = &entry;

@@ -23,3 +23,8 @@ rows() { # TABLE
 @test "every row about the cache is as it should be" {
     rows cache
 }
+
+@test "every row about COPY, ADD and contexts is as it should be" {
+    needs_root
+    rows copy
+}

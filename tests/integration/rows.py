@@ -24,7 +24,7 @@ A row without expectations has to build.
                       no layer
   config: PATH JSON   a value of the config, as layout.py prints it
   then: SHELL         succeeds after the build, in the row's folder; the image is
-                      in the layout @WORK@/image
+                      in the layout "image" there; @TOP@ is the source tree
   again: SHELL        run in the context after the build, which is then repeated;
                       what stands here is about the second build
   again with: WORDS   the arguments of the second build
@@ -44,7 +44,8 @@ from concurrent.futures import ThreadPoolExecutor
 import layout
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-CONTEXT = os.path.join(HERE, "..", "..", "testdata", "differential", "context.sh")
+TOP = os.path.join(HERE, "..", "..")
+CONTEXT = os.path.join(TOP, "testdata", "differential", "context.sh")
 STEPS = ("setup", "arguments", "output", "again", "again with")
 
 
@@ -155,7 +156,7 @@ def check_says(built, wanted):
 
 
 def check_then(built, command):
-    command = command.replace("@WORK@", built.folder)
+    command = command.replace("@WORK@", built.folder).replace("@TOP@", TOP)
     done = subprocess.run(["sh", "-euc", command], cwd=built.folder, stdin=subprocess.DEVNULL,
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     if done.returncode == 0:
