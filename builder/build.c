@@ -49,6 +49,7 @@ static struct fetch_env fetch_env(const struct build *b)
 		.progress = b->env->progress,
 		.cancel = b->env->cancel,
 		.secrets = b->options->solve.secrets,
+		.ssh = b->env->ssh,
 	};
 }
 
@@ -171,6 +172,7 @@ static int run_steps(struct build *b, struct error *err)
 	so.spawner = b->env->spawner;
 	so.progress = b->env->progress;
 	so.cancel = b->env->cancel;
+	so.ssh = b->env->ssh;
 	if (step_share_new(so.batch, so.cancel, !b->options->trial, &b->share,
 			   err) < 0)
 		return -1;

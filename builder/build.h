@@ -30,6 +30,8 @@ struct build_options {
 				       is filled in */
 };
 
+struct ssh_agents;
+
 /* What a build works with; all borrowed. */
 struct build_env {
 	struct batch *batch;
@@ -37,6 +39,7 @@ struct build_env {
 	struct spawner *spawner;
 	struct progress *progress;
 	struct cancel *cancel;
+	const struct ssh_agents *ssh; /* those of --ssh, or NULL */
 	unsigned *transfer_step; /* progress step of the registry's events */
 };
 

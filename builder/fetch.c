@@ -174,6 +174,7 @@ struct git_access fetch_git_access(const struct fetch_env *env)
 {
 	return (struct git_access){
 		.secrets = env->secrets,
+		.ssh_agent = ssh_agents_socket(env->ssh, "default"),
 		.cancel = env->cancel,
 	};
 }

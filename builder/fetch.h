@@ -8,6 +8,7 @@
 #define BUILDER_FETCH_H
 
 #include "builder/git.h"
+#include "builder/ssh_agents.h"
 #include "builder/ui/progress.h"
 #include "registry/download.h"
 #include "store/batch.h"
@@ -18,7 +19,8 @@ struct fetch_env {
 	struct registry *registry;
 	struct progress *progress;
 	const struct cancel *cancel;
-	const struct strv *secrets; /* --secret values, or NULL */
+	const struct strv *secrets;   /* --secret values, or NULL */
+	const struct ssh_agents *ssh; /* "default" serves git, or NULL */
 };
 
 /* Largest file that is fetched, unless a caller wants less. */

@@ -7,8 +7,9 @@
  * Credentials are taken from the URL, and from the secrets GIT_AUTH_HEADER and
  * GIT_AUTH_TOKEN; those named with a host behind a dot ("GIT_AUTH_TOKEN.h")
  * come first, and only those are sent over plain HTTP. They go to the URL's
- * own server, in no command line. ssh uses the agent of SSH_AUTH_SOCK, or what
- * GIT_SSH_COMMAND says, and the servers' keys in ~/.ssh/known_hosts.
+ * own server, in no command line. ssh uses the agent that --ssh default lends,
+ * else that of SSH_AUTH_SOCK, or what GIT_SSH_COMMAND says, and the servers'
+ * keys in ~/.ssh/known_hosts.
  */
 #ifndef BUILDER_GIT_H
 #define BUILDER_GIT_H
@@ -20,6 +21,7 @@
 /* All of it borrowed. */
 struct git_access {
 	const struct strv *secrets; /* --secret values, or NULL */
+	const char *ssh_agent;	    /* its socket; NULL: SSH_AUTH_SOCK */
 	const struct cancel *cancel;
 };
 

@@ -223,6 +223,8 @@ int git_environment(const struct git_url *url, const struct git_access *how,
 	}
 	for (size_t i = 0; i < ARRAY_LEN(fixed); i++)
 		strv_env_set(env, fixed[i].name, fixed[i].value);
+	if (how->ssh_agent)
+		strv_env_set(env, "SSH_AUTH_SOCK", how->ssh_agent);
 	put_ssh(env);
 	for (size_t i = 0; i < ARRAY_LEN(settings); i++)
 		put_setting(&config, settings[i].key, settings[i].value);

@@ -5,6 +5,7 @@
 #include <sys/mman.h>
 
 #include "builder/secret.h"
+#include "builder/ssh_agents.h"
 #include "store/base/io.h"
 
 #define SCRIPT_MODE 0755
@@ -12,6 +13,7 @@
 void run_mounts_release(struct run_mounts *m)
 {
 	for (size_t i = 0; i < m->len; i++) {
+		socket_relay_free(m->states[i].relay);
 		bind_source_release(&m->states[i].source, m->batch);
 		cache_mount_free(m->states[i].cache);
 	}
@@ -157,15 +159,34 @@ static int open_secret(struct opening *o, struct error *err)
 	return 0;
 }
 
+/* The first one is where programs look, even when nobody listens there. */
 static int open_ssh(struct opening *o, struct error *err)
 {
 	const struct mount_spec *spec = o->spec;
+	struct batch *batch = o->job->options->batch;
+	const char *agent = ssh_agents_socket(o->job->options->ssh, spec->id);
+	autofree char *name = NULL;
 
-	if (spec->required)
-		return error_set(err, ERROR_NOT_FOUND,
-				 "ssh %s: forwarding an agent is not "
-				 "supported yet",
-				 spec->id);
+	if (!strv_env_get(&o->mounts->env, "SSH_AUTH_SOCK"))
+		strv_env_set(&o->mounts->env, "SSH_AUTH_SOCK", spec->target);
+	if (!agent)
+		return spec->required
+			       ? error_set(err, ERROR_NOT_FOUND,
+					   "ssh %s: no agent was given; --ssh "
+					   "%s lends one",
+					   spec->id, spec->id)
+			       : 0;
+	name = batch_fresh_name(batch, "socket", err);
+	if (!name ||
+	    socket_relay_start(batch_fd(batch), name, spec->mode, spec->uid,
+			       spec->gid, agent, &o->state->relay, err) < 0)
+		return error_wrap(err, "ssh %s", spec->id);
+	o->state->source.fd =
+		openat(batch_fd(batch), name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	if (o->state->source.fd < 0)
+		return error_sys(err, errno, "cannot open '%s'", name);
+	o->item->source_fd = o->state->source.fd;
+	o->item->read_only = true;
 	return 0;
 }
 

@@ -4,6 +4,7 @@
 
 #include "builder/bind_source.h"
 #include "builder/sandbox/sandbox.h"
+#include "builder/socket_relay.h"
 #include "builder/step.h"
 #include "store/cache_mount.h"
 
@@ -11,6 +12,7 @@
 struct run_mount_state {
 	struct bind_source source;
 	struct cache_mount *cache;
+	struct socket_relay *relay;
 };
 
 struct run_mounts {

@@ -21,6 +21,8 @@ struct solve_context {
 	bool fetched; /* a folder of the batch: nobody will see it again */
 };
 
+struct ssh_agents;
+
 struct solve_options {
 	struct batch *batch;
 	struct registry *registry; /* its connections also serve ADD */
@@ -50,12 +52,13 @@ struct solve_options {
 	const char *apparmor;		       /* profile, or NULL */
 	const struct sandbox_mount *devices;   /* further mounts of each RUN */
 	size_t n_devices;
-	struct resolv_options dns;   /* its lists */
-	struct strv add_hosts;	     /* "name:address" */
-	const char *hostname;	     /* NULL: buildkitsandbox */
-	struct buf *explain;	     /* gets why steps were run, or NULL */
-	struct cache_entries *cache; /* gets all results and keys, or NULL */
-	const struct strv *secrets;  /* "id=..[,src=..|,env=..]"; reserved */
+	struct resolv_options dns;    /* its lists */
+	struct strv add_hosts;	      /* "name:address" */
+	const char *hostname;	      /* NULL: buildkitsandbox */
+	struct buf *explain;	      /* gets why steps were run, or NULL */
+	struct cache_entries *cache;  /* gets all results and keys, or NULL */
+	const struct ssh_agents *ssh; /* or NULL */
+	const struct strv *secrets;   /* "id=..[,src=..|,env=..]"; reserved */
 };
 
 /*

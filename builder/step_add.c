@@ -11,6 +11,7 @@ static struct fetch_env env_of(const struct step_job *job)
 		.progress = options->progress,
 		.cancel = job->cancel ? job->cancel : options->cancel,
 		.secrets = options->secrets,
+		.ssh = options->ssh,
 	};
 }
 

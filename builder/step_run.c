@@ -150,6 +150,16 @@ static void run_state_release(struct run_state *r)
 }
 DEFINE_RELEASE(struct run_state, run_state_release);
 
+/* "NAME=VALUE", in the place of another value. */
+static void put_variable(struct strv *env, char *item)
+{
+	char *equals = strchr(item, '=');
+
+	*equals = '\0';
+	strv_env_set(env, item, equals + 1);
+	*equals = '=';
+}
+
 /* The image's own variables win over the user's proxies. */
 static int make_env(struct run_state *r, const struct run_args *run,
 		    struct error *err)
@@ -164,7 +174,8 @@ static int make_env(struct run_state *r, const struct run_args *run,
 		if (!strv_env_get(&r->env, name))
 			strv_append(&r->env, item);
 	}
-	strv_append_all(&r->env, &r->mounts.env);
+	for (size_t i = 0; i < r->mounts.env.len; i++)
+		put_variable(&r->env, r->mounts.env.items[i]);
 	if (!strv_env_get(&r->env, "HOME"))
 		strv_env_set(&r->env, "HOME",
 			     r->user.home ? r->user.home : "/");

@@ -10,7 +10,8 @@ void build_command_release(struct build_command *c)
 				 &c->labels,  &c->build_contexts,
 				 &c->outputs, &c->no_cache_stages,
 				 &c->names,   &c->add_hosts,
-				 &c->allow,   &c->secrets };
+				 &c->allow,   &c->secrets,
+				 &c->ssh };
 	size_t i;
 
 	for (i = 0; i < ARRAY_LEN(lists); i++)
@@ -98,6 +99,8 @@ static int parse_words(struct build_command *c, int argc, char **argv,
 		  "network.host or security.insecure" },
 		{ "secret", 0, OPTION_LIST, &c->secrets, "SPEC",
 		  "id=ID[,src=FILE|,env=NAME] for RUN --mount=type=secret" },
+		{ "ssh", 0, OPTION_LIST, &c->ssh, "SPEC",
+		  "ID[=SOCKET|KEY[,KEY]] for RUN --mount=type=ssh" },
 		ISOLATION_OPTIONS(c->isolation),
 		SECURITY_OPTIONS(c->security),
 		LIMIT_OPTIONS(c->limits),

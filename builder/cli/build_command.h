@@ -32,7 +32,7 @@ struct build_command {
 	bool rewrite_timestamp, verify;
 	bool push, load, pull, no_cache, quiet, explain;
 	struct strv tags, build_args, build_contexts, labels, outputs, allow;
-	struct strv no_cache_stages, add_hosts, secrets;
+	struct strv no_cache_stages, add_hosts, secrets, ssh;
 	struct strv names; /* full references of `tags` and name= */
 	struct buf explanation;
 	struct strv cache_from_texts, cache_to_texts;

@@ -5,6 +5,7 @@
 #include "builder/cli/build_report.h"
 #include "builder/cli/commands.h"
 #include "builder/cli/verify.h"
+#include "builder/ssh_agents.h"
 
 static struct build_env build_env(struct session *s)
 {
@@ -52,9 +53,13 @@ static int build_with_caches(struct session *s, struct build_command *c,
 			     struct build_result *result, struct buf *report,
 			     struct error *err)
 {
+	AUTO(ssh_agents_free) struct ssh_agents *ssh = NULL;
 	struct build_env env = build_env(s);
 	struct platform platform;
 
+	if (ssh_agents_open(&c->ssh, s->batch, &ssh, err) < 0)
+		return -1;
+	env.ssh = ssh;
 	if (cache_platform(c, &platform, err) < 0 ||
 	    cache_options_import(s, &c->cache_from, &platform, err) < 0 ||
 	    build_run(options, &env, result, report, err) < 0 ||
