@@ -10,7 +10,8 @@ lists. WORK/not-built names the cases that the reference could not build.
 --record writes recorded.json from the reference instead of comparing.
 
 A case is a folder in testdata/differential with a Dockerfile (@BASE@ is the
-registry of the base images) and, optionally,
+registry of the base images, @FILES@ and @GIT@ are servers of what served.sh of the
+folder above makes) and, optionally,
   setup.sh             makes further context files; context.sh of the folder
                        above has run before it
   arguments            further flags of the build, one per line
@@ -27,11 +28,16 @@ what the recorded one could build.
 """
 import argparse
 import fnmatch
+import functools
+import http.server
 import json
 import os
 import shutil
+import signal
+import socket
 import subprocess
 import sys
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -106,6 +112,42 @@ class Buildah:
         return done
 
 
+class QuietHandler(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *arguments):
+        pass
+
+
+class Servers:
+    """A server of files and one of repositories, over what served.sh makes."""
+
+    def __init__(self, work):
+        place = os.path.join(work, "served")
+        shutil.rmtree(place, ignore_errors=True)
+        os.makedirs(place)
+        script = os.path.abspath(os.path.join(CASES, "served.sh"))
+        subprocess.run(["sh", "-euc", ". " + script], cwd=place, check=True)
+        handler = functools.partial(QuietHandler, directory=place)
+        self.http = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+        self.files = "http://127.0.0.1:%d" % self.http.server_address[1]
+        threading.Thread(target=self.http.serve_forever, daemon=True).start()
+        with socket.socket() as s:
+            s.bind(("127.0.0.1", 0))
+            port = s.getsockname()[1]
+        self.repositories = "git://127.0.0.1:%d" % port
+        self.git = subprocess.Popen(
+            ["git", "daemon", "--listen=127.0.0.1", "--port=%d" % port, "--export-all",
+             "--reuseaddr", "--base-path=" + place], start_new_session=True,
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *what):
+        self.http.shutdown()
+        os.killpg(self.git.pid, signal.SIGTERM)
+        self.git.wait()
+
+
 class Expected:
     """Differences that are known, with the reasons, in files of patterns."""
 
@@ -123,8 +165,10 @@ class Expected:
 
 
 class Comparison:
-    def __init__(self, options):
+    def __init__(self, options, servers):
         self.options = options
+        self.places = {"@BASE@": options.base, "@FILES@": servers.files,
+                       "@GIT@": servers.repositories}
         self.shale = Shale(options)
         kind = options.reference.partition("=")[0]
         self.reference = {"docker": Docker, "buildah": Buildah,
@@ -139,6 +183,19 @@ class Comparison:
                             "docker-archive:" + archive], check=True)
         return read_archive(archive, time.time())
 
+    def placed(self, text):
+        """Names of servers put where a case has signs for them."""
+        for sign, name in self.places.items():
+            text = text.replace(sign, name)
+        return text
+
+    def unplaced(self, data):
+        """The other way round, in facts."""
+        text = json.dumps(data)
+        for sign, name in self.places.items():
+            text = text.replace(name, sign)
+        return json.loads(text)
+
     def make_context(self, case):
         """The context folder of a case, the same every time."""
         place = os.path.join(self.options.work, "contexts", case)
@@ -146,7 +203,7 @@ class Comparison:
         os.makedirs(place)
         source = os.path.join(CASES, case)
         with open(os.path.join(source, "Dockerfile")) as f:
-            text = f.read().replace("@BASE@", self.options.base)
+            text = self.placed(f.read())
         with open(os.path.join(place, "Dockerfile"), "w") as f:
             f.write(text)
         script = ". %s\n" % os.path.join(CASES, "context.sh")
@@ -157,7 +214,7 @@ class Comparison:
         with open(dockerfile) as f:
             text = f.read()
         with open(dockerfile, "w", newline="") as f:
-            f.write(text.replace("@BASE@", self.options.base))
+            f.write(self.placed(text))
         self.set_times(os.fsencode(place))
         return place
 
@@ -170,15 +227,14 @@ class Comparison:
             os.utime(name, (TIME + 1000 * i, TIME + 1000 * i), follow_symlinks=False)
 
     def build(self, builder, label, case, context):
-        arguments = [a.replace("@BASE@", self.options.base)
-                     for a in read_lines(os.path.join(CASES, case, "arguments"))]
+        arguments = [self.placed(a) for a in read_lines(os.path.join(CASES, case, "arguments"))]
         archive = os.path.join(self.options.work, "%s.%s.tar" % (case, label))
         began = time.time()
         done = builder.build(case, context, arguments, archive)
         if done.returncode != 0:
             return {"fails": done.stdout.decode(errors="replace")[-2000:]}
         try:
-            return facts(archive, self.base, began)
+            return self.unplaced(facts(archive, self.base, began))
         finally:
             os.unlink(archive)
 
@@ -214,7 +270,7 @@ class Comparison:
         got["builder"] = self.reference.name
         text = json.dumps(got, indent=1, sort_keys=True, ensure_ascii=True)
         with open(os.path.join(CASES, case, "recorded.json"), "w") as f:
-            f.write(text.replace(self.options.base, "@BASE@") + "\n")
+            f.write(text + "\n")
         return True, ["recorded: " + got.get("fails", "an image")]
 
     def compare(self, case):
@@ -268,7 +324,11 @@ def main():
 
     cases = options.cases or sorted(
         n for n in os.listdir(CASES) if os.path.isdir(os.path.join(CASES, n)))
-    comparison = Comparison(options)
+    with Servers(options.work) as servers:
+        return judge(options, cases, Comparison(options, servers))
+
+
+def judge(options, cases, comparison):
     act = comparison.record if options.record else comparison.compare
     counts = {True: 0, False: 0, None: 0}
     words = {True: "same", False: "DIFFERS", None: "not built there"}

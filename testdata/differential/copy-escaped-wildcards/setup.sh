@@ -1,0 +1,3 @@
+text 'a*1'
+text ab1
+text '[x]1'
