@@ -273,6 +273,26 @@ static int assemble(struct build *b, struct build_result *ret,
 	return 0;
 }
 
+static int list_cache_mounts(const struct build *b, struct strv *ret,
+			     struct error *err)
+{
+	for (size_t i = 0; i < b->plan->n_steps; i++) {
+		const struct step *step = b->plan->steps[i];
+
+		if (step->kind != STEP_RUN)
+			continue;
+		for (size_t j = 0; j < step->u.run.n_mounts; j++) {
+			const struct mount_spec *m =
+				&step->u.run.mounts[j].spec;
+
+			if (m->type == MOUNT_CACHE &&
+			    strv_find(ret, mount_spec_cache_id(m)) < 0)
+				strv_append(ret, mount_spec_cache_id(m));
+		}
+	}
+	return strv_check(ret, "listing cache mounts", err);
+}
+
 static int open_named_contexts(struct build *b, struct error *err)
 {
 	const struct fetch_env fetch = fetch_env(b);
@@ -315,6 +335,8 @@ static int build_phases(struct build *b, struct build_result *ret,
 	    lint_build(b, ret, err) < 0 || open_named_contexts(b, err) < 0 ||
 	    run_steps_and_fetch(b, err) < 0)
 		return -1;
+	if (list_cache_mounts(b, &ret->cache_mounts, err) < 0)
+		return -1;
 	return assemble(b, ret, err);
 }
 
@@ -348,6 +370,13 @@ int build_run(const struct build_options *options, const struct build_env *env,
 	if (b.plan && !options->trial && save_digests(&b, &ignored) == 0)
 		batch_publish(env->batch, &ignored);
 	return -1;
+}
+
+void build_result_release(struct build_result *r)
+{
+	image_free(r->image);
+	buf_release(&r->warnings);
+	strv_release(&r->cache_mounts);
 }
 
 static int print_json(const json_t *doc, struct buf *out, struct error *err)

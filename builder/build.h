@@ -47,8 +47,12 @@ struct build_result {
 	struct image *image; /* saved, published and named */
 	bool has_epoch;
 	int64_t epoch;
-	struct buf warnings; /* of the linter, one line each */
+	struct buf warnings;	  /* of the linter, one line each */
+	struct strv cache_mounts; /* ids of those that RUNs mount */
 };
+
+void build_result_release(struct build_result *r);
+DEFINE_RELEASE(struct build_result, build_result_release);
 
 /* What to tell of a Dockerfile instead of building it (`--call`). */
 enum build_call {

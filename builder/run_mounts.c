@@ -47,16 +47,23 @@ static int open_bind(struct opening *o, struct error *err)
 	return 0;
 }
 
-/* What `from` gives a cache at its very beginning. */
+/* What an earlier save, or `from`, gives a cache at its very beginning. */
 static int seed_cache(struct opening *o, struct error *err)
 {
+	const struct mount_seeder *seeder = o->job->options->seeder;
 	struct cache_mount *cache = o->state->cache;
 	struct digest ignored;
 	autoclose int dir = -1;
+	int seeded = 0;
 
 	if (!cache_mount_is_new(cache))
 		return 0;
-	if (!o->read)
+	if (seeder)
+		seeded = seeder->seed(seeder->ctx, mount_spec_cache_id(o->spec),
+				      cache, err);
+	if (seeded < 0)
+		return -1;
+	if (seeded || !o->read)
 		return cache_mount_ready(cache, err);
 	if (step_read_content(o->job, o->read, &ignored, err) < 0)
 		return -1;
@@ -80,7 +87,7 @@ static int open_cache(struct opening *o, struct error *err)
 	struct store *store = batch_store(o->job->options->batch);
 	struct sandbox_mount *m = o->item;
 
-	if (cache_mount_open(store, spec->id ? spec->id : spec->target,
+	if (cache_mount_open(store, mount_spec_cache_id(spec),
 			     sharing[spec->sharing], spec->mode, spec->uid,
 			     spec->gid, o->job->cancel, &o->state->cache,
 			     err) < 0 ||

@@ -22,6 +22,18 @@ struct solve_context {
 };
 
 struct ssh_agents;
+struct cache_mount;
+
+/*
+ * What fills new cache mounts, before the files of their `from` would: 1 when
+ * it did, 0 when it has nothing for `id`, and nothing is in the mount then.
+ * From many threads.
+ */
+struct mount_seeder {
+	int (*seed)(void *ctx, const char *id, struct cache_mount *mount,
+		    struct error *err);
+	void *ctx;
+};
 
 struct solve_options {
 	struct batch *batch;
@@ -52,9 +64,10 @@ struct solve_options {
 	const char *apparmor;		       /* profile, or NULL */
 	const struct sandbox_mount *devices;   /* further mounts of each RUN */
 	size_t n_devices;
-	struct resolv_options dns;    /* its lists */
-	struct strv add_hosts;	      /* "name:address" */
-	const char *hostname;	      /* NULL: buildkitsandbox */
+	struct resolv_options dns;	   /* its lists */
+	struct strv add_hosts;		   /* "name:address" */
+	const char *hostname;		   /* NULL: buildkitsandbox */
+	const struct mount_seeder *seeder; /* or NULL */
 	struct buf *explain;	      /* gets why steps were run, or NULL */
 	struct cache_entries *cache;  /* gets all results and keys, or NULL */
 	const struct ssh_agents *ssh; /* or NULL */

@@ -21,6 +21,11 @@ static const char *const sharing_names[] = {
 	[SHARING_LOCKED] = "locked",
 };
 
+const char *mount_spec_cache_id(const struct mount_spec *m)
+{
+	return m->id ? m->id : m->target;
+}
+
 const char *mount_type_name(enum mount_type type)
 {
 	return type_names[type];

@@ -65,6 +65,9 @@ int mount_spec_parse(const char *value, char escape,
 void mount_spec_release(struct mount_spec *m);
 DEFINE_RELEASE(struct mount_spec, mount_spec_release);
 
+/* What the contents of a cache go by; borrowed. */
+const char *mount_spec_cache_id(const struct mount_spec *m);
+
 /* "bind", "cache", ... */
 const char *mount_type_name(enum mount_type type);
 

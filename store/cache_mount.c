@@ -39,8 +39,9 @@ static bool is_ready(const struct cache_mount *m)
 			 AT_SYMLINK_NOFOLLOW) == 0;
 }
 
+/* `make` it when absent; else err->sys is ENOENT then. */
 static int open_dir(struct cache_mount *m, struct store *s, const char *id,
-		    struct error *err)
+		    bool make, struct error *err)
 {
 	autofree char *path = NULL;
 	struct digest digest;
@@ -50,7 +51,7 @@ static int open_dir(struct cache_mount *m, struct store *s, const char *id,
 		path = NULL;
 		return error_nomem(err, "opening a cache mount");
 	}
-	if (mkdirat(store_fd(s), path, 0700) < 0 && errno != EEXIST)
+	if (make && mkdirat(store_fd(s), path, 0700) < 0 && errno != EEXIST)
 		return error_sys(err, errno, "cannot make '%s/%s'",
 				 store_path(s), path);
 	m->dir = openat(store_fd(s), path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -154,11 +155,11 @@ static int make_folder(struct cache_mount *m, mode_t mode, uid_t uid, gid_t gid,
 }
 
 static int open_mount(struct cache_mount *m, struct store *s, const char *id,
-		      const struct cancel *cancel, struct error *err)
+		      bool make, const struct cancel *cancel, struct error *err)
 {
 	struct digest digest;
 
-	if (open_dir(m, s, id, err) < 0 || lock_mount(m, cancel, err) < 0)
+	if (open_dir(m, s, id, make, err) < 0 || lock_mount(m, cancel, err) < 0)
 		return error_wrap(err, "cache mount '%s'", id);
 	digest_bytes(id, strlen(id), &digest);
 	if (asprintf(&m->path, "%s/mounts/%s/%u", store_path(s),
@@ -182,12 +183,34 @@ int cache_mount_open(struct store *s, const char *id, enum cache_sharing how,
 		return error_nomem(err, "opening a cache mount");
 	m->how = how;
 	m->dir = m->lock = -1;
-	if (open_mount(m, s, id, cancel, err) < 0)
+	if (open_mount(m, s, id, true, cancel, err) < 0)
 		return -1;
 	if (!is_ready(m) && make_folder(m, mode, uid, gid, err) < 0)
 		return error_wrap(err, "cache mount '%s'", id);
 	*ret = steal_pointer(&m);
 	return 0;
+}
+
+int cache_mount_open_existing(struct store *s, const char *id,
+			      const struct cancel *cancel,
+			      struct cache_mount **ret, struct error *err)
+{
+	AUTO(cache_mount_free) struct cache_mount *m = calloc(1, sizeof(*m));
+
+	if (!m)
+		return error_nomem(err, "opening a cache mount");
+	m->how = CACHE_LOCKED;
+	m->dir = m->lock = -1;
+	if (open_mount(m, s, id, false, cancel, err) < 0) {
+		if (err->sys != ENOENT)
+			return -1;
+		error_clear(err);
+		return 0;
+	}
+	if (!is_ready(m))
+		return 0;
+	*ret = steal_pointer(&m);
+	return 1;
 }
 
 void cache_mount_free(struct cache_mount *m)
@@ -226,5 +249,19 @@ int cache_mount_ready(struct cache_mount *m, struct error *err)
 	m->is_new = false;
 	if (m->how == CACHE_SHARED)
 		return lock_fd(m->lock, LOCK_SHARED, m->path, NULL, err);
+	return 0;
+}
+
+int cache_mount_clear(struct cache_mount *m, struct error *err)
+{
+	autodir DIR *dir = opendir(m->path);
+	struct dirent *e;
+
+	if (!dir)
+		return error_sys(err, errno, "cannot open '%s'", m->path);
+	while ((e = readdir(dir)))
+		if (strcmp(e->d_name, ".") && strcmp(e->d_name, "..") &&
+		    io_remove_tree(dirfd(dir), e->d_name, err) < 0)
+			return -1;
 	return 0;
 }

@@ -30,6 +30,14 @@ int cache_mount_open(struct store *s, const char *id, enum cache_sharing how,
 		     mode_t mode, uid_t uid, gid_t gid,
 		     const struct cancel *cancel, struct cache_mount **ret,
 		     struct error *err);
+
+/*
+ * Get hold of the folder `id` with nobody else using it: 1, or 0 when there is
+ * none. Of private mounts it is the first instance.
+ */
+int cache_mount_open_existing(struct store *s, const char *id,
+			      const struct cancel *cancel,
+			      struct cache_mount **ret, struct error *err);
 void cache_mount_free(struct cache_mount *m);
 DEFINE_CLEANUP(struct cache_mount *, cache_mount_free);
 
@@ -42,5 +50,8 @@ const char *cache_mount_path(const struct cache_mount *m);
  */
 bool cache_mount_is_new(const struct cache_mount *m);
 int cache_mount_ready(struct cache_mount *m, struct error *err);
+
+/* Empty a new folder that was filled in part. */
+int cache_mount_clear(struct cache_mount *m, struct error *err);
 
 #endif

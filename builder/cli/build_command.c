@@ -21,8 +21,12 @@ void build_command_release(struct build_command *c)
 	buf_release(&c->explanation);
 	strv_release(&c->cache_from_texts);
 	strv_release(&c->cache_to_texts);
+	strv_release(&c->mount_from_texts);
+	strv_release(&c->mount_to_texts);
 	cache_options_release(&c->cache_from);
 	cache_options_release(&c->cache_to);
+	cache_options_release(&c->mount_from);
+	cache_options_release(&c->mount_to);
 	free(c->parsed);
 	free(c->context);
 	limit_options_release(&c->limits);
@@ -80,6 +84,13 @@ static int parse_words(struct build_command *c, int argc, char **argv,
 		{ "cache-to", 0, OPTION_LIST, &c->cache_to_texts, "SPEC",
 		  "type=registry,ref=NAME, type=local,dest=DIR or "
 		  "type=inline[,mode=max]" },
+		{ "cache-mount-from", 0, OPTION_LIST, &c->mount_from_texts,
+		  "SPEC",
+		  "where new cache mounts of RUN get their contents: "
+		  "NAME, DIR, type=registry,ref=NAME or type=local,src=DIR" },
+		{ "cache-mount-to", 0, OPTION_LIST, &c->mount_to_texts, "SPEC",
+		  "save the cache mounts: NAME, DIR, type=registry,ref=NAME or "
+		  "type=local,dest=DIR" },
 		{ "source-date-epoch", 0, OPTION_STRING, &c->epoch, "SECONDS",
 		  "time of the image and of files the build makes "
 		  "(default: SOURCE_DATE_EPOCH)" },
@@ -326,6 +337,26 @@ static int parse_call(struct build_command *c, struct error *err)
 			 text);
 }
 
+static int parse_caches(struct build_command *c, struct error *err)
+{
+	const struct {
+		const struct strv *texts;
+		enum cache_option_use use;
+		struct cache_options *to;
+	} all[] = {
+		{ &c->cache_from_texts, CACHE_FROM, &c->cache_from },
+		{ &c->cache_to_texts, CACHE_TO, &c->cache_to },
+		{ &c->mount_from_texts, CACHE_MOUNT_FROM, &c->mount_from },
+		{ &c->mount_to_texts, CACHE_MOUNT_TO, &c->mount_to },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(all); i++)
+		if (cache_options_parse(all[i].texts, all[i].use, all[i].to,
+					err) < 0)
+			return -1;
+	return 0;
+}
+
 int build_command_parse(struct build_command *c, int argc, char **argv,
 			struct build_options *ret, struct error *err)
 {
@@ -334,12 +365,8 @@ int build_command_parse(struct build_command *c, int argc, char **argv,
 	if (rc <= 0)
 		return rc;
 	if (parse_tags(c, err) < 0 || parse_outputs(c, err) < 0 ||
-	    cache_options_parse(&c->cache_from_texts, true, &c->cache_from,
-				err) < 0 ||
-	    cache_options_parse(&c->cache_to_texts, false, &c->cache_to, err) <
-		    0 ||
-	    apply_epoch(c, err) < 0 || parse_call(c, err) < 0 ||
-	    make_options(c, ret, err) < 0)
+	    parse_caches(c, err) < 0 || apply_epoch(c, err) < 0 ||
+	    parse_call(c, err) < 0 || make_options(c, ret, err) < 0)
 		return -1;
 	c->session.timeout_ms = c->limits.timeout_ms;
 	c->session.quiet = c->quiet;

@@ -36,7 +36,8 @@ struct build_command {
 	struct strv names; /* full references of `tags` and name= */
 	struct buf explanation;
 	struct strv cache_from_texts, cache_to_texts;
-	struct cache_options cache_from, cache_to;
+	struct strv mount_from_texts, mount_to_texts;
+	struct cache_options cache_from, cache_to, mount_from, mount_to;
 	struct cache_entries cache;
 	struct output *parsed;
 	size_t n_parsed;

@@ -115,9 +115,30 @@ static int set_format(struct cache_option *o, const char *key,
 			 key);
 }
 
-static int set_attribute(struct cache_option *o, const char *key,
-			 const char *value, struct error *err)
+/* Saved mounts are no image and have one form only. */
+static bool is_for_images(const char *key)
 {
+	static const char *const keys[] = { "type", "ref", "src",
+					    "dest", "tag", "ignore-error" };
+
+	for (size_t i = 0; i < ARRAY_LEN(keys); i++)
+		if (!strcmp(key, keys[i]))
+			return false;
+	return true;
+}
+
+static bool is_import(enum cache_option_use use)
+{
+	return use == CACHE_FROM || use == CACHE_MOUNT_FROM;
+}
+
+static int set_attribute(struct cache_option *o, enum cache_option_use use,
+			 const char *key, const char *value, struct error *err)
+{
+	if (use >= CACHE_MOUNT_FROM && is_for_images(key))
+		return error_set(err, ERROR_USAGE,
+				 "unknown attribute \"%s\" of cache mounts",
+				 key);
 	if (!strcmp(key, "type"))
 		return set_type(o, value, err);
 	if (!strcmp(key, "ref")) {
@@ -136,14 +157,21 @@ static int set_attribute(struct cache_option *o, const char *key,
 	return set_format(o, key, value, err);
 }
 
-static int check(const struct cache_option *o, bool import, struct error *err)
+static int check(const struct cache_option *o, enum cache_option_use use,
+		 struct error *err)
 {
+	bool import = is_import(use);
+
 	if (o->kind == CACHE_REGISTRY && !o->ref)
 		return error_set(err, ERROR_USAGE,
 				 "type=registry needs ref=NAME");
 	if (o->kind == CACHE_LOCAL && !o->dir)
 		return error_set(err, ERROR_USAGE, "type=local needs %s=DIR",
 				 import ? "src" : "dest");
+	if (o->kind == CACHE_INLINE && use >= CACHE_MOUNT_FROM)
+		return error_set(err, ERROR_USAGE,
+				 "cache mounts are kept in a registry or a "
+				 "directory, not inline");
 	if (o->kind == CACHE_INLINE && import)
 		return error_set(err, ERROR_USAGE,
 				 "an inline cache is imported from its image: "
@@ -151,14 +179,22 @@ static int check(const struct cache_option *o, bool import, struct error *err)
 	return 0;
 }
 
+static int parse_bare(const char *text, struct cache_option *o,
+		      enum cache_option_use use, struct error *err)
+{
+	if (*text != '.' && *text != '/')
+		return set_attribute(o, use, "ref", text, err);
+	o->kind = CACHE_LOCAL;
+	return set_text(&o->dir, text, err);
+}
+
 static int parse_fields(const char *text, struct cache_option *o,
-			struct error *err)
+			enum cache_option_use use, struct error *err)
 {
 	AUTO(strv_release) struct strv fields = STRV_INIT;
 
-	/* A name alone is that of an image in a registry. */
 	if (!strchr(text, '='))
-		return set_attribute(o, "ref", text, err);
+		return parse_bare(text, o, use, err);
 	if (csv_split(text, ERROR_USAGE, &fields, err) < 0)
 		return -1;
 	for (size_t i = 0; i < fields.len; i++) {
@@ -169,14 +205,14 @@ static int parse_fields(const char *text, struct cache_option *o,
 					 "\"%s\" is not of the form key=value",
 					 field);
 		*value++ = '\0';
-		if (set_attribute(o, field, value, err) < 0)
+		if (set_attribute(o, use, field, value, err) < 0)
 			return -1;
 	}
 	return 0;
 }
 
-static int parse_one(const char *text, bool import, struct cache_options *ret,
-		     struct error *err)
+static int parse_one(const char *text, enum cache_option_use use,
+		     struct cache_options *ret, struct error *err)
 {
 	AUTO(release_one)
 	struct cache_option o = {
@@ -185,7 +221,7 @@ static int parse_one(const char *text, bool import, struct cache_options *ret,
 	};
 	struct cache_option *grown;
 
-	if (parse_fields(text, &o, err) < 0 || check(&o, import, err) < 0)
+	if (parse_fields(text, &o, use, err) < 0 || check(&o, use, err) < 0)
 		return -1;
 	grown = realloc(ret->items, (ret->len + 1) * sizeof(*grown));
 	if (!grown)
@@ -196,13 +232,19 @@ static int parse_one(const char *text, bool import, struct cache_options *ret,
 	return 0;
 }
 
-int cache_options_parse(const struct strv *texts, bool import,
+int cache_options_parse(const struct strv *texts, enum cache_option_use use,
 			struct cache_options *ret, struct error *err)
 {
+	static const char *const names[] = {
+		[CACHE_FROM] = "cache-from",
+		[CACHE_TO] = "cache-to",
+		[CACHE_MOUNT_FROM] = "cache-mount-from",
+		[CACHE_MOUNT_TO] = "cache-mount-to",
+	};
+
 	for (size_t i = 0; i < texts->len; i++)
-		if (parse_one(texts->items[i], import, ret, err) < 0)
-			return error_wrap(err, "--cache-%s %s",
-					  import ? "from" : "to",
+		if (parse_one(texts->items[i], use, ret, err) < 0)
+			return error_wrap(err, "--%s %s", names[use],
 					  texts->items[i]);
 	return 0;
 }

@@ -1,6 +1,7 @@
 /*
- * `--cache-from` and `--cache-to`, spelled as docker buildx does:
- * type=registry,ref=..., type=local,src=.../dest=..., type=inline.
+ * `--cache-from`, `--cache-to` and their like for cache mounts, spelled as
+ * docker buildx does: type=registry,ref=..., type=local,src=.../dest=...,
+ * type=inline.
  */
 #ifndef BUILDER_CLI_CACHE_OPTION_H
 #define BUILDER_CLI_CACHE_OPTION_H
@@ -30,8 +31,20 @@ struct cache_options {
 	size_t len;
 };
 
-/* Parse each of `texts` and append. ERROR_USAGE says what is wrong. */
-int cache_options_parse(const struct strv *texts, bool import,
+/* Which of the options it is. */
+enum cache_option_use {
+	CACHE_FROM,
+	CACHE_TO,
+	CACHE_MOUNT_FROM,
+	CACHE_MOUNT_TO,
+};
+
+/*
+ * Parse each of `texts` and append. A bare name is that of an image in a
+ * registry, or a directory when it begins with "." or "/". ERROR_USAGE says
+ * what is wrong.
+ */
+int cache_options_parse(const struct strv *texts, enum cache_option_use use,
 			struct cache_options *ret, struct error *err);
 void cache_options_release(struct cache_options *o);
 

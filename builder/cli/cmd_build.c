@@ -4,6 +4,7 @@
 #include "builder/cli/build_command.h"
 #include "builder/cli/build_report.h"
 #include "builder/cli/commands.h"
+#include "builder/cli/mount_transfer.h"
 #include "builder/cli/verify.h"
 #include "builder/ssh_agents.h"
 
@@ -49,33 +50,40 @@ static int cache_platform(const struct build_command *c, struct platform *ret,
 
 /* The build with its outputs, between the caches it is given and gives. */
 static int build_with_caches(struct session *s, struct build_command *c,
-			     const struct build_options *options,
+			     struct build_options *options,
 			     struct build_result *result, struct buf *report,
 			     struct error *err)
 {
 	AUTO(ssh_agents_free) struct ssh_agents *ssh = NULL;
+	AUTO(mount_import_release)
+	struct mount_import mounts = MOUNT_IMPORT_INIT(s, &c->mount_from);
+	const struct mount_seeder seeder = { mount_import_seed, &mounts };
 	struct build_env env = build_env(s);
 	struct platform platform;
 
 	if (ssh_agents_open(&c->ssh, s->batch, &ssh, err) < 0)
 		return -1;
 	env.ssh = ssh;
+	if (c->mount_from.len)
+		options->solve.seeder = &seeder;
 	if (cache_platform(c, &platform, err) < 0 ||
 	    cache_options_import(s, &c->cache_from, &platform, err) < 0 ||
 	    build_run(options, &env, result, report, err) < 0 ||
 	    (c->verify &&
 	     verify_build(options, &env, result->image, report, err) < 0) ||
-	    build_report_outputs(s, c, result, err) < 0)
+	    build_report_outputs(s, c, result, err) < 0 ||
+	    cache_options_export(s, &c->cache_to, &c->cache, &platform, err) <
+		    0)
 		return -1;
-	return cache_options_export(s, &c->cache_to, &c->cache, &platform, err);
+	return mount_export(s, &c->mount_to, &result->cache_mounts, err);
 }
 
-static int run_build(struct build_command *c,
-		     const struct build_options *options, struct error *err)
+static int run_build(struct build_command *c, struct build_options *options,
+		     struct error *err)
 {
 	AUTO(session_close) struct session *s = NULL;
 	AUTO(buf_release) struct buf report = BUF_INIT;
-	struct build_result result = { 0 };
+	AUTO(build_result_release) struct build_result result = { 0 };
 	int rc;
 
 	c->session.builds = true;
@@ -83,13 +91,11 @@ static int run_build(struct build_command *c,
 		return -1;
 	rc = build_with_caches(s, c, options, &result, &report, err);
 	cache_entries_release(&c->cache);
-	image_free(result.image);
 	build_report_explanation(s, &c->explanation);
 	if (rc < 0)
 		rc = build_report_failure(s, &report, err);
 	else
 		build_report_warnings(s, &result.warnings);
-	buf_release(&result.warnings);
 	return rc;
 }
 

@@ -41,7 +41,7 @@ int verify_build(const struct build_options *options,
 	AUTO(batch_free) struct batch *batch = NULL;
 	struct build_options anew = *options;
 	struct build_env own = *env;
-	struct build_result again = { 0 };
+	AUTO(build_result_release) struct build_result again = { 0 };
 	int rc;
 
 	if (batch_new(batch_store(env->batch), &batch, err) < 0)
@@ -54,7 +54,5 @@ int verify_build(const struct build_options *options,
 	rc = build_run(&anew, &own, &again, report, err);
 	if (rc == 0)
 		rc = compare(batch, options, image, &again, err);
-	image_free(again.image);
-	buf_release(&again.warnings);
 	return rc < 0 ? error_wrap(err, "--verify") : 0;
 }
