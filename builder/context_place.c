@@ -34,6 +34,10 @@ enum context_form context_form(const char *text)
 	/* As users write it, unless there is a folder of that name. */
 	if (has_prefix(text, "github.com/") && access(text, F_OK) < 0)
 		return CONTEXT_GIT;
+	/* Forms of bake's, which builds several targets at once. */
+	if ((has_prefix(text, "target:") || has_prefix(text, "input:")) &&
+	    access(text, F_OK) < 0)
+		return CONTEXT_UNKNOWN;
 	return strstr(text, "://") ? CONTEXT_UNKNOWN : CONTEXT_LOCAL;
 }
 

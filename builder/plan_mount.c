@@ -51,13 +51,22 @@ static int place_target(const struct stage_state *st, struct mount_spec *spec,
 	return error_set(err, ERROR_DOCKERFILE, "invalid mount target \"/\"");
 }
 
-static int default_id(struct mount_spec *spec, struct error *err)
+/* A cache's name; builds may keep theirs apart by a space of names. */
+static int name_cache(const struct planner *pl, struct mount_spec *spec,
+		      struct error *err)
 {
-	if (spec->type != MOUNT_CACHE || (spec->id && *spec->id))
+	const char *space = scope_build_arg(pl, "BUILDKIT_CACHE_MOUNT_NS");
+	const char *id = spec->id && *spec->id ? spec->id : spec->target;
+	char *name;
+
+	if (spec->type != MOUNT_CACHE)
 		return 0;
+	if (asprintf(&name, "%s%s%s", space ? space : "",
+		     space && *space ? "/" : "", id ? id : "") < 0)
+		return error_nomem(err, WHAT);
 	free(spec->id);
-	spec->id = strdup(spec->target ? spec->target : "");
-	return spec->id ? 0 : error_nomem(err, WHAT);
+	spec->id = name;
+	return 0;
 }
 
 /* A stage that comes later has nothing to be mounted yet. */
@@ -100,7 +109,7 @@ static int plan_mount(struct planner *pl, const struct stage_state *st,
 	if (mount_spec_parse(value, pl->df->escape, &env, spec, err) < 0 ||
 	    check_order(pl, ref, spec, err) < 0 ||
 	    default_target(spec, n_ssh, err) < 0 ||
-	    place_target(st, spec, err) < 0 || default_id(spec, err) < 0)
+	    place_target(st, spec, err) < 0 || name_cache(pl, spec, err) < 0)
 		return -1;
 	ret->from = mount_source(spec, ref);
 	return 0;

@@ -285,6 +285,10 @@ static int make_options(struct build_command *c, struct build_options *ret,
 			   .explain = c->explain ? &c->explanation : NULL,
 			   .secrets = &c->secrets },
 	};
+	/* The reference's name of the option. */
+	if (!c->security.hostname)
+		c->security.hostname = strv_env_get(
+			&c->build_args, "BUILDKIT_SANDBOX_HOSTNAME");
 	if (parse_network(c->network, &ret->solve, err) < 0 ||
 	    parse_allow(c, &ret->solve, err) < 0 ||
 	    isolation_options_apply(&c->isolation, &ret->solve, err) < 0 ||
