@@ -21,6 +21,7 @@ struct solve_context {
 	bool fetched; /* a folder of the batch: nobody will see it again */
 };
 
+struct debug_shell;
 struct ssh_agents;
 struct cache_mount;
 
@@ -68,10 +69,11 @@ struct solve_options {
 	struct strv add_hosts;		   /* "name:address" */
 	const char *hostname;		   /* NULL: buildkitsandbox */
 	const struct mount_seeder *seeder; /* or NULL */
-	struct buf *explain;	      /* gets why steps were run, or NULL */
-	struct cache_entries *cache;  /* gets all results and keys, or NULL */
-	const struct ssh_agents *ssh; /* or NULL */
-	const struct strv *secrets;   /* "id=..[,src=..|,env=..]"; reserved */
+	struct buf *explain;	     /* gets why steps were run, or NULL */
+	struct cache_entries *cache; /* gets all results and keys, or NULL */
+	struct debug_shell *debug_shell; /* for a RUN that fails, or NULL */
+	const struct ssh_agents *ssh;	 /* or NULL */
+	const struct strv *secrets;	 /* "id=..[,src=..|,env=..]" */
 };
 
 /*

@@ -3,6 +3,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "builder/debug_shell.h"
 #include "builder/owner.h"
 #include "builder/run_mounts.h"
 #include "builder/run_output.h"
@@ -312,14 +313,20 @@ static int command_failed(const struct run_args *run,
 			  struct error *err)
 {
 	AUTO(buf_release) struct buf command = BUF_INIT;
+	/* Our own doing is told below. */
+	const char *name =
+		result->signal && !result->timed_out && !result->out_of_memory
+			? sigabbrev_np(result->signal)
+			: NULL;
 
 	for (size_t i = 0; i < run->argv.len; i++)
 		buf_printf(&command, "%s%s", i ? " " : "", run->argv.items[i]);
 	return error_set(err, ERROR_COMMAND,
 			 "process \"%s\" did not complete successfully: exit "
-			 "code: %d%s",
+			 "code: %d%s%s%s",
 			 command.data && !command.failed ? command.data : "",
-			 result->exit_code,
+			 result->exit_code, name ? ": killed by SIG" : "",
+			 name ? name : "",
 			 result->timed_out ? ": ended by --step-timeout"
 			 : result->out_of_memory
 				 ? ": out of memory: a process was killed at "
@@ -344,15 +351,63 @@ static int run_container(struct step_job *job, const struct sandbox *sb,
 	return 0;
 }
 
+/*
+ * Where the kernel has mounted once, it does not mount again without a sync:
+ * the work directory, and what mounts have thrown away, must be new.
+ */
+static int renew_dirs(struct run_state *r, struct error *err)
+{
+	struct run_dirs fresh = { .batch = r->dirs.batch };
+	AUTO(run_dirs_release)
+	struct run_dirs old = { .batch = r->dirs.batch };
+	bool has_scratch = r->dirs.scratch;
+
+	if (make_dir(fresh.batch, "work", &fresh.work, &fresh.work_path, err) <
+		    0 ||
+	    (has_scratch && make_dir(fresh.batch, "scratch", &fresh.scratch,
+				     &fresh.scratch_path, err) < 0)) {
+		run_dirs_release(&fresh);
+		return -1;
+	}
+	old.work = r->dirs.work;
+	old.work_path = r->dirs.work_path;
+	old.scratch = r->dirs.scratch;
+	old.scratch_path = r->dirs.scratch_path;
+	fresh.upper = r->dirs.upper;
+	fresh.upper_path = r->dirs.upper_path;
+	r->dirs = fresh;
+	r->sandbox.work = fresh.work_path;
+	r->sandbox.scratch = fresh.scratch_path;
+	return 0;
+}
+
+/* The command has failed with `err`, which stays. */
+static void offer_shell(const struct step_job *job, struct run_state *r,
+			const struct error *err)
+{
+	const struct solve_options *options = job->options;
+	struct error ignored = ERROR_INIT;
+
+	if (!options->debug_shell || err->kind != ERROR_COMMAND ||
+	    cancel_check(job->cancel, &ignored) < 0 ||
+	    renew_dirs(r, &ignored) < 0)
+		return;
+	debug_shell_open(options->debug_shell, &r->sandbox, err,
+			 options->spawner, options->progress, options->cancel);
+}
+
 int step_run(struct step_job *job, struct layer **ret, struct error *err)
 {
 	AUTO(run_state_release) struct run_state r = { 0 };
 	struct view *view;
 	bool empty;
 
-	if (prepare(job, &r, err) < 0 ||
-	    run_container(job, &r.sandbox, err) < 0)
+	if (prepare(job, &r, err) < 0)
 		return -1;
+	if (run_container(job, &r.sandbox, err) < 0) {
+		offer_shell(job, &r, err);
+		return -1;
+	}
 	view = step_view(job, err);
 	if (!view || layer_from_upper(job->options->batch, r.dirs.upper, view,
 				      ret, &empty, err) < 0)

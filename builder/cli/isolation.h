@@ -8,16 +8,25 @@
 struct isolation_options {
 	const char *isolation; /* NULL: by SHALE_ISOLATION, else auto */
 	const char *runtime;
-	char *runtime_path; /* made by isolation_options_apply() */
+	const char *on_error;
+	/* Made by isolation_options_apply(). */
+	char *runtime_path;
+	struct debug_shell *debug_shell;
 };
 
 #define ISOLATION_OPTIONS(o)                                                   \
-	{ "isolation",                                                         \
-	  0,                                                                   \
-	  OPTION_STRING,                                                       \
-	  &(o).isolation,                                                      \
-	  "ENGINE",                                                            \
-	  "auto, namespaces or oci (default: SHALE_ISOLATION, or auto)" },     \
+	{                                                                      \
+		"on-error",    0,                                              \
+		OPTION_STRING, &(o).on_error,                                  \
+		"WHAT",	       "fail, or shell: open one where a RUN failed"   \
+	},                                                                     \
+		{ "isolation",                                                 \
+		  0,                                                           \
+		  OPTION_STRING,                                               \
+		  &(o).isolation,                                              \
+		  "ENGINE",                                                    \
+		  "auto, namespaces or oci (default: SHALE_ISOLATION, or "     \
+		  "auto)" },                                                   \
 	{                                                                      \
 		"runtime", 0, OPTION_STRING, &(o).runtime, "NAME|PATH",        \
 			"OCI runtime of --isolation=oci: runc, crun, runsc "   \

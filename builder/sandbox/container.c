@@ -124,6 +124,8 @@ static const struct {
 	{ "providing /proc", oci_provide_proc, BY_OCI },
 	{ "mounting /sys", container_mount_sys, BY_ALL },
 	{ "setting up /dev", container_mount_dev, BY_ALL },
+	{ "opening a terminal", container_open_terminal, BY_NAMESPACES },
+	{ "awaiting a terminal", oci_listen_console, BY_OCI },
 	{ "providing files", container_mount_files, BY_ALL },
 	{ "mounting", container_mount_user, BY_ALL },
 	{ "noting mount points", record_stubs, BY_ALL },
@@ -183,6 +185,8 @@ static _Noreturn void be_init(struct container *c, pid_t program)
 	close(c->own);
 	close(c->dev);
 	close(c->cwd);
+	if (c->terminal >= 0)
+		close(c->terminal);
 	r.wait_status = container_init_loop(program);
 	take_stubs_away(c);
 	report(c->fds.status, &r);
@@ -246,6 +250,7 @@ _Noreturn void container_main(const struct engine *engine,
 			       .own = -1,
 			       .dev = -1,
 			       .cwd = -1,
+			       .terminal = -1,
 			       .stubs = STUBS_INIT };
 	struct wire_sandbox w = { 0 };
 	struct error err = ERROR_INIT;

@@ -58,6 +58,7 @@ struct container {
 	int own;  /* tmpfs for files of ours */
 	int dev;  /* roots of mounts in it */
 	int cwd;
+	int terminal;	 /* OCI: the socket it will come from */
 	bool made_stubs; /* in the upper directory */
 	struct stubs stubs;
 };
@@ -95,6 +96,7 @@ int container_mount_sys(struct container *c, struct error *err);
 int container_mount_dev(struct container *c, struct error *err);
 int container_mount_files(struct container *c, struct error *err);
 int container_mount_user(struct container *c, struct error *err);
+int container_open_terminal(struct container *c, struct error *err);
 int container_enter_root(struct container *c, struct error *err);
 int container_loopback_up(struct container *c, struct error *err);
 
@@ -131,8 +133,15 @@ int container_exec(struct container *c, struct error *err);
  */
 int oci_provide_proc(struct container *c, struct error *err);
 int oci_prepare_host(struct container *c, struct error *err);
+int oci_listen_console(struct container *c, struct error *err);
 int oci_write_bundle(struct container *c, struct error *err);
 pid_t oci_start(struct container *c, struct error *err);
+
+/* The name of the socket, relative to the bundle; NULL: none is wanted. */
+const char *oci_console_name(const struct container *c);
+
+/* The runtime has made the terminal: pass its master on. */
+int oci_pass_console(struct container *c, struct error *err);
 
 /*
  * In the parent: reap children and pass signals on to `program` until it

@@ -6,6 +6,7 @@
 #include <linux/magic.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -24,16 +25,20 @@
 
 static int set_up_descriptors(struct container *c, struct error *err)
 {
-	int null = openat(c->dev, "null", O_RDONLY | O_CLOEXEC);
+	int in = c->terminal >= 0
+			 ? c->terminal
+			 : openat(c->dev, "null", O_RDONLY | O_CLOEXEC);
+	int out = c->terminal >= 0 ? c->terminal : c->fds.output;
 
-	if (null < 0)
+	if (in < 0)
 		return error_sys(err, errno, "cannot open /dev/null");
 	/* Every source is above 3 (see container_main()), so none is lost. */
-	if (dup2(null, 0) < 0 || dup2(c->fds.output, 1) < 0 ||
-	    dup2(c->fds.output, 2) < 0 ||
+	if (dup2(in, 0) < 0 || dup2(out, 1) < 0 || dup2(out, 2) < 0 ||
 	    dup3(c->fds.status, STATUS_FD, O_CLOEXEC) < 0)
 		return error_sys(err, errno, "cannot set up descriptors");
 	c->fds.status = STATUS_FD;
+	if (c->terminal >= 0 && ioctl(0, TIOCSCTTY, 0) < 0)
+		return error_sys(err, errno, "cannot take the terminal");
 	/* Nothing that opens the host survives: no directory, no pipe. */
 	if (close_range(STATUS_FD + 1, ~0U, 0) < 0)
 		return error_sys(err, errno, "cannot close descriptors");

@@ -92,6 +92,10 @@ static int make_call(struct call *call, const char *command, struct error *err)
 		strv_append(argv, "--bundle");
 		strv_append(argv, sb->work);
 		append_path(argv, "--pid-file", sb->work, PID_FILE);
+		if (oci_console_name(call->c)) {
+			strv_append(argv, "--console-socket");
+			strv_append(argv, oci_console_name(call->c));
+		}
 	}
 	strv_append(argv, CONTAINER_ID);
 	set_env(call);
@@ -111,8 +115,9 @@ static int be_runtime(void *arg)
 	syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL);
 	sigemptyset(&none);
 	umask(022);
-	if (null >= 0 && dup2(null, 0) == 0 && dup2(output, 1) == 1 &&
-	    dup2(output, 2) == 2 && sigprocmask(SIG_SETMASK, &none, NULL) == 0)
+	if (fchdir(call->c->own) == 0 && null >= 0 && dup2(null, 0) == 0 &&
+	    dup2(output, 1) == 1 && dup2(output, 2) == 2 &&
+	    sigprocmask(SIG_SETMASK, &none, NULL) == 0)
 		execve(call->argv.items[0], call->argv.items, call->env.items);
 	call->sys = errno;
 	return 127;
@@ -241,7 +246,7 @@ pid_t oci_start(struct container *c, struct error *err)
 
 	if (run_runtime(c, "create", err) < 0)
 		return -1;
-	pid = read_pid(c, err);
+	pid = oci_pass_console(c, err) < 0 ? -1 : read_pid(c, err);
 	if (pid < 0 || close_devices(c, pid, err) < 0 ||
 	    run_runtime(c, "start", err) < 0)
 		return -1;

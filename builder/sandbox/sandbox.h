@@ -118,7 +118,7 @@ struct sandbox {
 	const char *hostname;
 	const char *hosts;	 /* contents of /etc/hosts; NULL: leave alone */
 	const char *resolv_conf; /* contents; NULL: leave alone */
-	bool terminal;		 /* give it a pty; reserved */
+	bool terminal;		 /* give it a pty; see spawner_run() */
 
 	enum sandbox_network network;
 	struct sandbox_limits limits;
@@ -165,7 +165,9 @@ DEFINE_CLEANUP(struct spawner *, spawner_stop);
 /*
  * Run the container to its end; thread-safe, many at a time. stdin is
  * /dev/null; stdout and stderr go to `output_fd` (a pipe or socket, borrowed;
- * every byte has been written when this returns). When `cancel` triggers, all
+ * every byte has been written when this returns). With a terminal it has a pty
+ * for all three, whose master comes over `output_fd`, a unix socket, by
+ * pass_fd_send(). When `cancel` triggers, all
  * its processes are killed and ERROR_CANCELED returned. A process that ended
  * badly is success here: see `ret`. -1 means it could not be started: the
  * error says which step failed and what to do.

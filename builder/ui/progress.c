@@ -378,3 +378,15 @@ char *progress_failure(struct progress *p, unsigned max_lines)
 	pthread_mutex_unlock(&p->lock);
 	return text;
 }
+
+void progress_pause(struct progress *p)
+{
+	pthread_mutex_lock(&p->lock);
+	if (p->renderer->pause)
+		p->renderer->pause(p);
+}
+
+void progress_resume(struct progress *p)
+{
+	pthread_mutex_unlock(&p->lock);
+}

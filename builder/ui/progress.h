@@ -64,6 +64,13 @@ void progress_end(struct progress *p, unsigned step, enum progress_end how,
 /* Has the step started, and not ended yet? */
 bool progress_is_running(struct progress *p, unsigned step);
 
+/*
+ * Leave the terminal to somebody else: nothing is shown, and whoever has
+ * something to show waits, until the same thread resumes.
+ */
+void progress_pause(struct progress *p);
+void progress_resume(struct progress *p);
+
 /* A line that belongs to no step. */
 void progress_warn(struct progress *p, const char *line);
 

@@ -41,6 +41,7 @@ struct renderer {
 		    const char *text);
 	void (*warn)(struct progress *p, const char *line);
 	void (*close)(struct progress *p);
+	void (*pause)(struct progress *p); /* make room for something else */
 };
 
 extern const struct renderer renderer_plain;

@@ -199,6 +199,12 @@ static void tty_warn(struct progress *p, const char *line)
 	buf_printf(&p->out, "WARN: %s\n", line);
 }
 
+static void tty_pause(struct progress *p)
+{
+	erase(p);
+	progress_flush(p);
+}
+
 static void tty_close(struct progress *p)
 {
 	pthread_mutex_lock(&p->lock);
@@ -217,4 +223,5 @@ const struct renderer renderer_tty = {
 	.end = tty_end,
 	.warn = tty_warn,
 	.close = tty_close,
+	.pause = tty_pause,
 };

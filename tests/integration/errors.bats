@@ -106,7 +106,7 @@ FROM @BASE@/busybox:static
 RUN kill -KILL $$
 END
     fails 1 shale build .
-    says "Dockerfile:2"
+    says "exit code: 137: killed by SIGKILL" "Dockerfile:2"
 }
 
 @test "a command that does not exist is named" {
