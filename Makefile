@@ -50,10 +50,11 @@ test_packages := busybox-static libcmocka-dev bats python3 ca-certificates curl 
 	apache2-utils docker-registry skopeo umoci podman runc crun mmdebstrap zstd uidmap passt \
 	slirp4netns iproute2 strace buildah $(if $(filter true,$(CI)),docker.io)
 lint_packages := clang-tidy clang-format cppcheck
-fuzz_packages := clang
+nightly_packages := clang qemu-system-x86
 wanted_packages := $(build_packages) \
 	$(if $(filter demo,$(goals)),$(demo_packages)) \
-	$(if $(filter test packages,$(goals)),$(test_packages))
+	$(if $(filter test packages,$(goals)),$(test_packages)) \
+	$(if $(filter nightly,$(goals)),$(nightly_packages))
 packages_first := $(if $(filter demo test,$(goals)),packages)
 
 # The libraries' flags are asked for when the first recipe needs them, and

@@ -108,6 +108,16 @@ END
     no_groups_left
 }
 
+# The shell works until it has had 0.4 s of processor time by itself, which takes
+# 2 s of the fifth of one; a busy machine only makes it longer.
+@test "a step gets no more processor time than allowed" {
+    can_limit || skip "no control groups to change"
+    ran 'read from _ </proc/uptime; a=0; while [ $a -lt 40 ]; do read -r line </proc/$$/stat; set -- $line; a=$((${14} + ${15})); done; read to _ </proc/uptime; echo "took $from $to"' --cpus 0.2
+    run awk 'NF > 2 && $(NF - 2) == "took" { seconds = $NF - $(NF - 1) } END { print (seconds > 1.5 ? "slowed" : "ran for " seconds) }' <<<"$output"
+    equal "$output" slowed
+    no_groups_left
+}
+
 @test "a limit that cannot be had says why" {
     needs_root
     user_begin
