@@ -14,6 +14,7 @@
 #include <stdlib.h>
 
 #include "store/gzip_plain.h"
+#include "store/nature.h"
 #include "store/ordered.h"
 
 #define BLOCK_SIZE ((size_t)1 << 20)
@@ -61,13 +62,12 @@ static size_t cell_at(size_t done, size_t len)
 }
 
 /* The length of what lies at `in` and is of the nature of its first cell. */
-static size_t measure_alike(const uint8_t *in, size_t len,
-			    enum gzip_nature *nature)
+static size_t measure_alike(const uint8_t *in, size_t len, enum nature *nature)
 {
 	size_t run = cell_at(0, len);
 
-	*nature = gzip_nature(in, run);
-	while (run < len && gzip_nature(in + run, cell_at(run, len)) == *nature)
+	*nature = nature_of(in, run);
+	while (run < len && nature_of(in + run, cell_at(run, len)) == *nature)
 		run += cell_at(run, len);
 	return run;
 }
@@ -76,16 +76,15 @@ static size_t measure_alike(const uint8_t *in, size_t len,
  * The length of the run at `in`. A cell that is different for once is not worth
  * the loss of the window around it.
  */
-static size_t measure_run(const uint8_t *in, size_t len,
-			  enum gzip_nature *nature)
+static size_t measure_run(const uint8_t *in, size_t len, enum nature *nature)
 {
 	size_t run = 0;
 
 	while (run < len) {
-		enum gzip_nature found;
+		enum nature found;
 		size_t n = measure_alike(in + run, len - run, &found);
 
-		if (found != GZIP_REPEATS && n >= RUN_MIN) {
+		if (found != NATURE_REPEATS && n >= RUN_MIN) {
 			if (run > 0)
 				break;
 			*nature = found;
@@ -93,18 +92,18 @@ static size_t measure_run(const uint8_t *in, size_t len,
 		}
 		run += n;
 	}
-	*nature = GZIP_REPEATS;
+	*nature = NATURE_REPEATS;
 	return run;
 }
 
-static size_t compress_run(const struct gzip_worker *w, enum gzip_nature nature,
+static size_t compress_run(const struct gzip_worker *w, enum nature nature,
 			   const uint8_t *in, size_t len, uint8_t *out,
 			   size_t out_max)
 {
 	switch (nature) {
-	case GZIP_NOISE:
+	case NATURE_NOISE:
 		return gzip_store(in, len, out);
-	case GZIP_SKEWED:
+	case NATURE_SKEWED:
 		return gzip_huffman(in, len, out);
 	default:
 		return libdeflate_gzip_compress(w->c, in, len, out, out_max);
@@ -121,7 +120,7 @@ static size_t compress_block(void *arg, const void *in, size_t len, void *out,
 		return gzip_store(in, len, out);
 	do {
 		const uint8_t *from = (const uint8_t *)in + done;
-		enum gzip_nature nature;
+		enum nature nature;
 		size_t run = measure_run(from, len - done, &nature);
 		size_t n = compress_run(w, nature, from, run,
 					(uint8_t *)out + made, out_max - made);

@@ -8,19 +8,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* What a stretch of data is like, which decides how it is worth packing. */
-enum gzip_nature {
-	GZIP_NOISE,   /* every byte as likely as any other: store it */
-	GZIP_SKEWED,  /* no repetitions, but some bytes come more often */
-	GZIP_REPEATS, /* the rest */
-};
-
-/*
- * Judged by samples of `data`; follows from its bytes alone. Stretches of less
- * than 4 KiB are always GZIP_REPEATS.
- */
-enum gzip_nature gzip_nature(const uint8_t *data, size_t len);
-
 /* What `len` bytes can become at most, as one gzip member. */
 size_t gzip_plain_bound(size_t len);
 

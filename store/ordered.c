@@ -6,8 +6,10 @@
 /* More threads than this outrun the hashes, and each costs memory. */
 #define THREADS_MAX 16
 
-/* Blocks beyond one per thread, so that nobody waits for the caller. */
-#define SPARE_SLOTS 4
+/* Bytes of blocks beyond one per thread, so that nobody waits for the caller.
+ */
+#define SPARE_SIZE  ((size_t)4 << 20)
+#define SPARE_SLOTS 4 /* at most */
 
 enum slot_state { SLOT_FREE, SLOT_WAITING, SLOT_RUNNING, SLOT_DONE };
 
@@ -209,11 +211,18 @@ static void ordered_free(struct sink *base)
 	free(o);
 }
 
+static size_t spare_slots(size_t block_size)
+{
+	size_t n = SPARE_SIZE / block_size;
+
+	return n < 1 ? 1 : n > SPARE_SLOTS ? SPARE_SLOTS : n;
+}
+
 static void start_threads(struct ordered *o, unsigned threads)
 {
 	if (threads > THREADS_MAX)
 		threads = THREADS_MAX;
-	o->n_slots = threads + SPARE_SLOTS;
+	o->n_slots = threads + spare_slots(o->job.block_size);
 	if (threads < 2)
 		return;
 	while (o->n_threads < threads &&

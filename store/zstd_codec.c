@@ -1,131 +1,103 @@
+/*
+ * Independent frames of 4 MiB, which compress on all cores; readers join them.
+ * The library's own threads would save the 0.5% that windows across frames are
+ * worth, but let nothing be said about single pieces.
+ */
 #include "store/zstd_codec.h"
 
 #include <zstd.h>
 #include <zstd_errors.h>
 
+#include "store/nature.h"
+#include "store/ordered.h"
+
 #define LEVEL_DEFAULT 3
+#define FRAME_SIZE    ((size_t)4 << 20)
+#define CELL_SIZE     ((size_t)32 << 10)
 
 /*
- * How the library cuts its work must not follow the number of threads or its
- * version's defaults: fixed jobs, each seeing 1/8 of a window of the one
- * before.
+ * Level 3 looks twice for repetitions, also where there are none, which makes
+ * it three times slower there than level 2 and gains 2%.
  */
-#define JOB_SIZE    (4 << 20)
-#define OVERLAP_LOG 6
+#define LEVEL_SKEWED 2
 
-/* Each thread costs a job's buffers; more than this outrun the hashes. */
-#define THREADS_MAX 8
+/* Each costs memory; these outrun the hashes. */
+#define THREADS_MAX 4
 
 /* Windows above this many bits (128 MiB) are refused. */
 #define WINDOW_LOG_MAX 27
 
-struct zstd_sink {
-	struct sink base;
-	struct sink *to;
+struct zstd_worker {
 	ZSTD_CCtx *ctx;
-	size_t out_size;
-	char out[];
+	int level;
 };
 
-/* Feed `in` to the compressor and write what comes out. */
-static int pump(struct zstd_sink *s, ZSTD_inBuffer *in, ZSTD_EndDirective end,
-		struct error *err)
+static void worker_free(void *arg)
 {
-	size_t left;
+	struct zstd_worker *w = arg;
 
-	do {
-		ZSTD_outBuffer out = { s->out, s->out_size, 0 };
-
-		left = ZSTD_compressStream2(s->ctx, &out, in, end);
-		if (ZSTD_isError(left))
-			return error_set(err, ERROR_NOMEM,
-					 "cannot compress: %s",
-					 ZSTD_getErrorName(left));
-		if (sink_write(s->to, s->out, out.pos, err) < 0)
-			return -1;
-	} while (end == ZSTD_e_end ? left > 0 : in->pos < in->size);
-	return 0;
+	if (!w)
+		return;
+	ZSTD_freeCCtx(w->ctx);
+	free(w);
 }
 
-static int zstd_write(struct sink *base, const void *data, size_t len,
-		      struct error *err)
+static void *worker_new(int level)
 {
-	ZSTD_inBuffer in = { data, len, 0 };
+	struct zstd_worker *w = calloc(1, sizeof(*w));
 
-	return pump((struct zstd_sink *)base, &in, ZSTD_e_continue, err);
+	if (!w)
+		return NULL;
+	w->level = level;
+	w->ctx = ZSTD_createCCtx();
+	if (w->ctx && !ZSTD_isError(ZSTD_CCtx_setParameter(
+			      w->ctx, ZSTD_c_checksumFlag, 1)))
+		return w;
+	worker_free(w);
+	return NULL;
 }
 
-static int zstd_finish(struct sink *base, struct error *err)
+/* Is an eighth of it or more without repetitions, but not noise? */
+static bool is_much_skewed(const uint8_t *in, size_t len)
 {
-	ZSTD_inBuffer in = { NULL, 0, 0 };
+	size_t cells = 0, skewed = 0;
 
-	return pump((struct zstd_sink *)base, &in, ZSTD_e_end, err);
+	for (size_t i = 0; i + CELL_SIZE <= len; i += CELL_SIZE, cells++)
+		skewed += nature_of(in + i, CELL_SIZE) == NATURE_SKEWED;
+	return skewed && skewed * 8 >= cells;
 }
 
-static void zstd_sink_free(struct sink *base)
+static size_t compress_frame(void *arg, const void *in, size_t len, void *out,
+			     size_t out_max)
 {
-	struct zstd_sink *s = (struct zstd_sink *)base;
+	const struct zstd_worker *w = arg;
+	int level = w->level;
+	size_t n;
 
-	ZSTD_freeCCtx(s->ctx);
-	free(s);
-}
-
-static int set_parameters(ZSTD_CCtx *ctx, int level, unsigned threads,
-			  struct error *err)
-{
-	/* Without workers the library cuts differently: always at least one. */
-	const struct {
-		ZSTD_cParameter name;
-		int value;
-	} parameters[] = {
-		{ ZSTD_c_compressionLevel, level },
-		{ ZSTD_c_checksumFlag, 1 },
-		{ ZSTD_c_nbWorkers, threads < 1		    ? 1
-				    : threads > THREADS_MAX ? THREADS_MAX
-							    : (int)threads },
-		{ ZSTD_c_jobSize, JOB_SIZE },
-		{ ZSTD_c_overlapLog, OVERLAP_LOG },
-	};
-	size_t i;
-
-	for (i = 0; i < ARRAY_LEN(parameters); i++) {
-		size_t status = ZSTD_CCtx_setParameter(ctx, parameters[i].name,
-						       parameters[i].value);
-
-		if (ZSTD_isError(status))
-			return error_set(err, ERROR_REFUSED,
-					 "cannot compress with zstd: %s",
-					 ZSTD_getErrorName(status));
-	}
-	return 0;
+	if (level == LEVEL_DEFAULT && is_much_skewed(in, len))
+		level = LEVEL_SKEWED;
+	if (ZSTD_isError(ZSTD_CCtx_setParameter(w->ctx, ZSTD_c_compressionLevel,
+						level)))
+		return 0;
+	n = ZSTD_compress2(w->ctx, out, out_max, in, len);
+	return ZSTD_isError(n) ? 0 : n;
 }
 
 int sink_zstd(int level, unsigned threads, struct sink *to, struct sink **ret,
 	      struct error *err)
 {
-	size_t out_size = ZSTD_CStreamOutSize();
-	struct zstd_sink *s = calloc(1, sizeof(*s) + out_size);
+	struct ordered_job job = {
+		.block_size = FRAME_SIZE,
+		.out_max = ZSTD_compressBound(FRAME_SIZE),
+		/* Level 0 means "default" to the library, and to us. */
+		.level = level < 1 ? LEVEL_DEFAULT : level,
+		.worker_new = worker_new,
+		.worker_free = worker_free,
+		.run = compress_frame,
+	};
 
-	if (!s)
-		return error_nomem(err, "compressing");
-	s->base.write = zstd_write;
-	s->base.finish = zstd_finish;
-	s->base.free = zstd_sink_free;
-	s->to = to;
-	s->out_size = out_size;
-	s->ctx = ZSTD_createCCtx();
-	if (!s->ctx) {
-		free(s);
-		return error_nomem(err, "compressing");
-	}
-	/* Level 0 means "default" to the library, and to us. */
-	if (set_parameters(s->ctx, level < 1 ? LEVEL_DEFAULT : level, threads,
-			   err) < 0) {
-		zstd_sink_free(&s->base);
-		return -1;
-	}
-	*ret = &s->base;
-	return 0;
+	return sink_ordered(&job, threads < THREADS_MAX ? threads : THREADS_MAX,
+			    to, ret, err);
 }
 
 struct unzstd {

@@ -9,6 +9,7 @@
 #include "store/compress.h"
 #include "store/gzip_plain.h"
 #include "store/huffman.h"
+#include "store/nature.h"
 #include "tests/unit/store/bytes.h"
 
 #define LEN ((size_t)300000)
@@ -59,12 +60,14 @@ static void fill_words(uint8_t *data, size_t len, uint64_t *seed)
 
 static const struct sample {
 	fill_fn *fill;
-	enum gzip_nature nature;
+	enum nature nature;
 	size_t most; /* per thousand of it, when coded */
 } samples[] = {
-	{ fill_noise, GZIP_NOISE, 1001 },  { fill_letters, GZIP_SKEWED, 640 },
-	{ fill_steep, GZIP_REPEATS, 260 }, { fill_same, GZIP_REPEATS, 130 },
-	{ fill_words, GZIP_REPEATS, 600 },
+	{ fill_noise, NATURE_NOISE, 1001 },
+	{ fill_letters, NATURE_SKEWED, 640 },
+	{ fill_steep, NATURE_REPEATS, 260 },
+	{ fill_same, NATURE_REPEATS, 130 },
+	{ fill_words, NATURE_REPEATS, 600 },
 };
 
 static uint8_t *make_sample(const struct sample *s)
@@ -82,9 +85,9 @@ static void data_is_judged_by_its_bytes(void **state)
 	for (size_t i = 0; i < ARRAY_LEN(samples); i++) {
 		autofree uint8_t *data = make_sample(&samples[i]);
 
-		assert_int_equal(gzip_nature(data, LEN), samples[i].nature);
-		assert_int_equal(gzip_nature(data, 32768), samples[i].nature);
-		assert_int_equal(gzip_nature(data, 100), GZIP_REPEATS);
+		assert_int_equal(nature_of(data, LEN), samples[i].nature);
+		assert_int_equal(nature_of(data, 32768), samples[i].nature);
+		assert_int_equal(nature_of(data, 100), NATURE_REPEATS);
 	}
 }
 
@@ -98,7 +101,7 @@ static void repeated_noise_is_no_noise(void **state)
 	fill_noise(data, 8192, &seed);
 	for (size_t i = 8192; i < 32768; i += 8192)
 		memcpy(data + i, data, 8192);
-	assert_int_equal(gzip_nature(data, 32768), GZIP_REPEATS);
+	assert_int_equal(nature_of(data, 32768), NATURE_REPEATS);
 }
 
 static void assert_reads_back(const uint8_t *packed, size_t packed_len,

@@ -2,7 +2,7 @@
 #include <stdbool.h>
 #include <string.h>
 
-#include "store/gzip_plain.h"
+#include "store/nature.h"
 
 #define LEN_MIN ((size_t)4 << 10)
 
@@ -80,22 +80,22 @@ static size_t count_repeats(const uint8_t *data, size_t len)
 	return found;
 }
 
-enum gzip_nature gzip_nature(const uint8_t *data, size_t len)
+enum nature nature_of(const uint8_t *data, size_t len)
 {
 	struct counts c;
 	uint64_t pairs, even;
 
 	if (len < LEN_MIN)
-		return GZIP_REPEATS;
+		return NATURE_REPEATS;
 	count(data, len, &c);
 	pairs = equal_pairs(&c);
 	/* One byte nearly everywhere: nothing to be looked up. */
 	if (pairs * 2 > c.total * c.total)
-		return GZIP_REPEATS;
+		return NATURE_REPEATS;
 	/* A lookup succeeds for one in PLACE_STEP of the repeated bytes. */
 	if (count_repeats(data, len) * 256 > len / LOOK_STEP * LOOK_RUN)
-		return GZIP_REPEATS;
+		return NATURE_REPEATS;
 	/* What even chances would give on average, and some more. */
 	even = (c.total * c.total + c.total * 256) / 256;
-	return pairs * 25 < even * 27 ? GZIP_NOISE : GZIP_SKEWED;
+	return pairs * 25 < even * 27 ? NATURE_NOISE : NATURE_SKEWED;
 }
