@@ -132,16 +132,10 @@ static int read_manifest(struct copy *c, const struct descriptor *d,
 }
 
 /* Foreign layers may only be referred to. */
-static bool is_foreign(const struct descriptor *d)
-{
-	return strstr(d->media_type, "nondistributable") ||
-	       strstr(d->media_type, ".foreign.");
-}
-
 static int add_blob(struct copy *c, const struct descriptor *d,
 		    struct error *err)
 {
-	if (is_known(c, &d->digest) || is_foreign(d))
+	if (is_known(c, &d->digest) || media_type_is_foreign(d->media_type))
 		return 0;
 	return add_item(c, d, NULL, err);
 }

@@ -31,8 +31,8 @@ struct curl_exchange {
 
 	/* The request's body. */
 	struct stream *body;
-	int64_t body_left;
-	bool sending; /* part of the body is still to be sent */
+	int64_t body_left; /* -1: the stream tells by ending */
+	bool sending;	   /* part of the body is still to be sent */
 
 	/* The reply. */
 	bool head_done;
@@ -113,12 +113,32 @@ static int check_end(struct curl_exchange *x)
 	return n == 0 ? 0 : -1;
 }
 
+static size_t give_up_sending(struct curl_exchange *x)
+{
+	x->faulty = true;
+	return CURL_READFUNC_ABORT;
+}
+
+/* A body of unknown length, in chunks as HTTP/1.1 has them. */
+static size_t output_until_end(struct curl_exchange *x, char *data, size_t len)
+{
+	ssize_t n = stream_read(x->body, data, len, &x->fault);
+
+	if (n < 0)
+		return give_up_sending(x);
+	x->moved += (uint64_t)n;
+	x->sending = n > 0;
+	return (size_t)n;
+}
+
 static size_t on_output(char *data, size_t one, size_t room, void *ctx)
 {
 	struct curl_exchange *x = ctx;
 	size_t len = room * one;
 	ssize_t n;
 
+	if (x->body_left < 0)
+		return output_until_end(x, data, len);
 	if ((int64_t)len > x->body_left)
 		len = (size_t)x->body_left;
 	if (!len)
@@ -127,10 +147,8 @@ static size_t on_output(char *data, size_t one, size_t room, void *ctx)
 	if (n == 0)
 		error_set(&x->fault, ERROR_INTEGRITY,
 			  "what is to be sent is shorter than announced");
-	if (n <= 0 || (n == x->body_left && check_end(x) < 0)) {
-		x->faulty = true;
-		return CURL_READFUNC_ABORT;
-	}
+	if (n <= 0 || (n == x->body_left && check_end(x) < 0))
+		return give_up_sending(x);
 	x->body_left -= n;
 	x->moved += (uint64_t)n;
 	x->sending = x->body_left > 0;
@@ -454,7 +472,7 @@ static int prepare(struct curl_exchange *x, const struct http_request *rq,
 	if (rq->body && rq->body->open(rq->body->ctx, &x->body, err) < 0)
 		return -1;
 	x->body_left = rq->body ? rq->body->size : 0;
-	x->sending = x->body_left > 0;
+	x->sending = x->body_left != 0;
 	set_common(x, rq);
 	set_proxy(x->line->easy, rq->url);
 	set_method(x, rq);

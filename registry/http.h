@@ -36,7 +36,7 @@ struct http_tls {
 
 /* A request's body; opened anew for each attempt. */
 struct http_body {
-	int64_t size; /* bytes */
+	int64_t size; /* bytes; -1: as many as there are (HTTP/1.1) */
 	int (*open)(void *ctx, struct stream **ret, struct error *err);
 	void *ctx;
 };

@@ -38,7 +38,7 @@ DEFINE_RELEASE(struct blob_list, blob_list_release);
 
 /* ---- where layers come from ---- */
 
-static const char *origin_of(struct layer *l, const struct descriptor *blob)
+const char *push_origin(struct layer *l, const struct descriptor *blob)
 {
 	const struct descriptor *desc;
 	const char *origin;
@@ -94,19 +94,13 @@ static bool is_listed(const struct blob_list *l, const struct digest *digest)
 	return false;
 }
 
-static bool is_foreign(const struct descriptor *d)
-{
-	return strstr(d->media_type, "nondistributable") ||
-	       strstr(d->media_type, ".foreign.");
-}
-
 static void list_blob(const struct push *p, struct blob_list *l,
 		      const struct descriptor *desc, struct layer *layer)
 {
 	if (is_listed(l, &desc->digest))
 		return;
 	/* Foreign layers may only be referred to. */
-	if (is_foreign(desc) &&
+	if (media_type_is_foreign(desc->media_type) &&
 	    !blob_exists(batch_store(p->b), p->b, &desc->digest))
 		return;
 	l->items[l->n++] = (struct upload){
@@ -115,7 +109,7 @@ static void list_blob(const struct push *p, struct blob_list *l,
 		.repository = p->ref->path,
 		.b = p->b,
 		.desc = desc,
-		.origin = layer ? origin_of(layer, desc) : NULL,
+		.origin = layer ? push_origin(layer, desc) : NULL,
 	};
 }
 
@@ -255,24 +249,4 @@ int registry_push(struct registry *r, struct batch *b,
 	if (client_host(r, ref->domain, &p.host, err) < 0)
 		return -1;
 	return push_tree(&p, desc, version, 0, err);
-}
-
-int registry_push_layer(struct registry *r, struct batch *b, struct layer *l,
-			const struct descriptor *blob,
-			const struct reference *ref, struct error *err)
-{
-	struct upload u = {
-		.r = r,
-		.repository = ref->path,
-		.b = b,
-		.desc = blob,
-		.origin = origin_of(l, blob),
-	};
-
-	/* What may not be sent at all is sorted out with the manifest. */
-	if (is_foreign(blob))
-		return 0;
-	if (client_host(r, ref->domain, &u.host, err) < 0)
-		return -1;
-	return upload_blob(&u, err);
 }

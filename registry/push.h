@@ -13,4 +13,10 @@ int push_manifest(struct registry *r, struct host *h, const char *path,
 		  const struct digest *digest, const char *version,
 		  struct error *err);
 
+/*
+ * "domain/path" that `l` could be fetched from as this very blob, or NULL;
+ * borrowed from the layer.
+ */
+const char *push_origin(struct layer *l, const struct descriptor *blob);
+
 #endif

@@ -88,11 +88,26 @@ int registry_push(struct registry *r, struct batch *b,
 		  struct error *err);
 
 /*
- * Send one layer ahead of the manifest that will refer to it as `blob`; a later
- * registry_push() by this client knows that it is there. Many threads may.
+ * Send one layer to `n` repositories ahead of the manifest that will refer to
+ * it as `blob`; a later registry_push() by this client knows that it is there.
+ * Many threads may.
  */
 int registry_push_layer(struct registry *r, struct batch *b, struct layer *l,
 			const struct descriptor *blob,
-			const struct reference *ref, struct error *err);
+			const struct reference *to, size_t n,
+			struct error *err);
+
+/*
+ * The same for a layer that is not compressed yet: that, and finding out its
+ * digests, is done while it is sent, and nothing is stored. Its blob goes to
+ * the first repository and is mounted to the others. 1: `*ret` (to be released)
+ * and `*diff_id` tell what it is; 0: not this one, make a blob of it first (it
+ * has one, goes to several hosts, or gets other times); or -1.
+ */
+int registry_send_layer(struct registry *r, struct batch *b, struct layer *l,
+			const struct layer_format *format,
+			const struct reference *to, size_t n,
+			struct descriptor *ret, struct digest *diff_id,
+			struct error *err);
 
 #endif

@@ -21,13 +21,29 @@ struct upload {
 	int (*open)(void *ctx, const struct descriptor *desc,
 		    struct stream **ret, struct error *err);
 	void *ctx;
+	/*
+	 * Or a layer that is compressed as it goes, by upload_layer(): `desc`
+	 * is what it came to last time, or NULL.
+	 */
+	struct layer *layer;
+	const struct layer_format *format;
 };
 
 /*
  * Asks whether it is there already; mounts it when the origin is on the same
  * host; else sends it, from the store or streamed from the origin. What is
  * known to be present is not asked for again by this client.
+ *
+ * An upload that breaks goes on from the byte that the registry has come to, if
+ * it tells one. Where a request of that size is refused (413) it is cut up.
  */
 int upload_blob(const struct upload *u, struct error *err);
+
+/*
+ * The same for `u->layer`, of which only `u->desc` can be asked for beforehand.
+ * `*made` (to be released) is what it is, `*diff_id` what it holds.
+ */
+int upload_layer(const struct upload *u, struct descriptor *made,
+		 struct digest *diff_id, struct error *err);
 
 #endif

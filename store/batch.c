@@ -140,6 +140,7 @@ int batch_new(struct store *store, struct batch **ret, struct error *err)
 	pthread_mutex_init(&b->publishing, NULL);
 	pthread_mutex_init(&b->lock, NULL);
 	pthread_mutex_init(&b->layers.lock, NULL);
+	pthread_cond_init(&b->layers.pass_ended, NULL);
 	if (open_batch(b, &problem) < 0) {
 		batch_free(b);
 		*err = problem;
@@ -168,6 +169,7 @@ void batch_free(struct batch *b)
 	map_free(b->object_by_dest);
 	map_free(b->record_by_dest);
 	map_free(b->layers.by_diff_id);
+	pthread_cond_destroy(&b->layers.pass_ended);
 	pthread_mutex_destroy(&b->layers.lock);
 	pthread_mutex_destroy(&b->publishing);
 	pthread_mutex_destroy(&b->lock);

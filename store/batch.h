@@ -86,6 +86,8 @@ int batch_read_record(struct store *s, struct batch *b, const char *dest,
 struct batch_layers {
 	pthread_mutex_t lock;
 	struct map *by_diff_id;
+	unsigned n_passes; /* layers being compressed */
+	pthread_cond_t pass_ended;
 };
 
 struct batch_layers *batch_layers(struct batch *b);

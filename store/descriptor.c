@@ -226,3 +226,9 @@ json_t *descriptor_to_json(const struct descriptor *d)
 		return NULL;
 	return steal_pointer(&object);
 }
+
+bool media_type_is_foreign(const char *media_type)
+{
+	return strstr(media_type, "nondistributable") ||
+	       strstr(media_type, ".foreign.");
+}

@@ -63,6 +63,8 @@ int annotations_parse(const json_t *object, json_t **ret, struct error *err);
  * suffix, non-distributable ("foreign") ones too.
  */
 bool media_type_is_layer(const char *media_type);
+/* A layer that may only be referred to, where docker says so. */
+bool media_type_is_foreign(const char *media_type);
 bool media_type_is_index(const char *media_type);
 bool media_type_is_manifest(const char *media_type);
 bool media_type_is_config(const char *media_type);

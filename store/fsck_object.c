@@ -223,7 +223,7 @@ int fsck_form(struct batch *b, const char *path, struct error *err)
 		return check_tree_record(b, path, err);
 	if (!strncmp(form, "blob.", 5))
 		return check_blob_record(b, path, err);
-	if (!strcmp(form, "remote"))
+	if (!strcmp(form, "remote") || !strncmp(form, "sent.", 5))
 		return check_remote_record(b, path, err);
 	return 0;
 }

@@ -171,16 +171,32 @@ static int rename_type(struct descriptor *d, bool docker, struct error *err)
 	return 0;
 }
 
+/* Elsewhere if somebody wants to: 1; in the store: 0. */
+static int make_blob(const struct making *m, size_t i,
+		     const struct layer_format *format, struct error *err)
+{
+	struct layer *l = m->img->layers[i];
+	const struct image_watch *w = m->watch;
+	int done = w && w->make ? w->make(w->ctx, l, format, &m->layers[i],
+					  &m->diff_ids[i], err)
+				: 0;
+
+	return done ? done
+		    : layer_blob(l, format, m->fetch, &m->layers[i],
+				 &m->diff_ids[i], err);
+}
+
 static int make_layer(void *ctx, size_t i, struct error *err)
 {
 	struct making *m = ctx;
 	struct layer_format format = *m->format;
 	struct descriptor *made = &m->layers[i];
+	int elsewhere;
 
 	if (i < m->img->n_base_layers)
 		format.clamp = NULL;
-	if (layer_blob(m->img->layers[i], &format, m->fetch, made,
-		       &m->diff_ids[i], err) < 0)
+	elsewhere = make_blob(m, i, &format, err);
+	if (elsewhere < 0)
 		return error_wrap(err, "layer %zu", i + 1);
 	made->has_platform = false;
 	/* Docker manifests know no annotations. */
@@ -190,9 +206,10 @@ static int make_layer(void *ctx, size_t i, struct error *err)
 	}
 	if (rename_type(made, format.docker, err) < 0)
 		return -1;
-	return m->watch ? m->watch->layer(m->watch->ctx, m->img->layers[i],
-					  made, err)
-			: 0;
+	return m->watch && !elsewhere
+		       ? m->watch->layer(m->watch->ctx, m->img->layers[i], made,
+					 err)
+		       : 0;
 }
 
 /* Do the layers made differ from those the saved config names? */

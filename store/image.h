@@ -59,9 +59,17 @@ int image_manifest(struct batch *b, struct image *img,
 		   const json_t *annotations, struct descriptor *ret,
 		   struct error *err);
 
-/* Told of each layer of a manifest as soon as its blob is there. */
+/* Told of each layer of a manifest; from many threads, a failure ends it all.
+ */
 struct image_watch {
-	/* From many threads; a failure ends it all. */
+	/*
+	 * Have the layer's blob made elsewhere than in the store: 1, 0 (make
+	 * it here), or -1. As layer_blob().
+	 */
+	int (*make)(void *ctx, struct layer *l,
+		    const struct layer_format *format, struct descriptor *ret,
+		    struct digest *diff_id, struct error *err);
+	/* Its blob is in the store, or remote. Not called after a make(). */
 	int (*layer)(void *ctx, struct layer *l, const struct descriptor *blob,
 		     struct error *err);
 	void *ctx;

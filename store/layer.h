@@ -9,6 +9,8 @@
  *   layers/sha256/<diffID>/tree                {"snapshot", "size"}
  *   layers/sha256/<diffID>/blob.<kind>[.LEVEL] descriptor of a known blob
  *   layers/sha256/<diffID>/remote              {"origin", "descriptor"}
+ *   layers/sha256/<diffID>/sent.<kind>.LEVEL   the same, of a blob we made and
+ *                                              sent there without keeping it
  *   snapshots/<id>/fs/                         the tree
  *   snapshots/<id>/diffid                      {"diffID", "size"}, once known
  *
@@ -127,6 +129,34 @@ struct layer_format {
 int layer_blob(struct layer *l, const struct layer_format *format, bool fetch,
 	       struct descriptor *ret, struct digest *diff_id,
 	       struct error *err);
+
+/* Who has the blob of a format? */
+enum layer_blob_place {
+	LAYER_BLOB_HELD,   /* layer_blob() knows without compressing */
+	LAYER_BLOB_SENT,   /* not kept, but known: it went to a registry once */
+	LAYER_BLOB_UNMADE, /* nobody: its digest is not known either */
+};
+
+/*
+ * Find out. For LAYER_BLOB_SENT `*ret` says what it came to then, and
+ * `*origin` where it went; the caller releases both.
+ */
+int layer_find_place(struct layer *l, const struct layer_format *format,
+		     enum layer_blob_place *place, struct descriptor *ret,
+		     char **origin, struct error *err);
+
+/*
+ * Make the blob while it is read, and keep it nowhere: the layer is read once,
+ * on a thread of its own; its diffID is learned, or checked. At the stream's
+ * end, layer_send_result() tells what went by and remembers that it is at
+ * `origin` now ("domain/path"). The same layer gives the same bytes again, at
+ * least with the same libraries. Times are not rewritten (format->clamp).
+ */
+int layer_send(struct layer *l, const struct layer_format *format,
+	       struct stream **ret, struct error *err);
+int layer_send_result(struct stream *s, const char *origin,
+		      struct descriptor *ret, struct digest *diff_id,
+		      struct error *err);
 
 /*
  * Where the layer could be fetched or mounted from: its descriptor and

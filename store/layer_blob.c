@@ -1,73 +1,21 @@
 /* The blob form of a layer: found, fetched or compressed. */
 #include <string.h>
 
-#include "store/base/parallel.h"
 #include "store/blob.h"
 #include "store/layer_internal.h"
 
-/* What one pass over a layer computes. */
-struct pass {
-	struct blob_writer *blob;
-	struct sink *hash;
-	struct sink *compress;
-	struct sink *both;
-};
-
-static void pass_release(struct pass *p)
-{
-	sink_free(p->both);
-	sink_free(p->compress);
-	sink_free(p->hash);
-	blob_writer_free(p->blob);
-}
-DEFINE_RELEASE(struct pass, pass_release);
-
-static int pass_open(struct pass *p, struct layer *l, struct compression how,
-		     struct error *err)
-{
-	if (blob_writer_new(l->batch, &p->blob, err) < 0 ||
-	    sink_hash(&p->hash, err) < 0 ||
-	    sink_compress(how, parallel_cpus(), blob_writer_sink(p->blob),
-			  &p->compress, err) < 0)
-		return -1;
-	return sink_tee(p->hash, p->compress, &p->both, err);
-}
-
 /* Pack, hash, compress and hash again, all in one reading. */
 static int make_blob(struct layer *l, const struct layer_format *format,
-		     struct descriptor *ret, struct digest *diff_id,
-		     uint64_t *tar_size, struct error *err)
+		     bool ours, struct descriptor *ret, struct digest *diff_id,
+		     struct error *err)
 {
-	AUTO(pass_release) struct pass p = { 0 };
+	AUTO(blob_writer_free) struct blob_writer *w = NULL;
 	uint64_t size;
 
-	if (pass_open(&p, l, format->compression, err) < 0 ||
-	    layer_pack(l, format->clamp, p.both, err) < 0 ||
-	    sink_finish(p.both, err) < 0)
-		return -1;
-	sink_hash_result(p.hash, diff_id, tar_size);
-	if (blob_writer_commit(p.blob, NULL, -1, &ret->digest, &size, err) < 0)
-		return -1;
-	ret->size = (int64_t)size;
-	ret->media_type =
-		strdup(media_type_for_layer(format->compression.kind, false));
-	return ret->media_type ? 0 : error_nomem(err, "compressing a layer");
-}
-
-/* Compress again what came from elsewhere; its stream is kept as it is. */
-static int recompress(struct layer *l, const struct layer_format *format,
-		      struct descriptor *ret, struct error *err)
-{
-	AUTO(pass_release) struct pass p = { 0 };
-	AUTO(stream_free) struct stream *from = NULL;
-	struct stream *raw;
-	uint64_t size;
-
-	if (pass_open(&p, l, format->compression, err) < 0 ||
-	    layer_open_source(l, &raw, err) < 0 ||
-	    stream_verify(raw, -1, &l->diff_id, &from, err) < 0 ||
-	    stream_copy(from, p.both, err) < 0 ||
-	    blob_writer_commit(p.blob, NULL, -1, &ret->digest, &size, err) < 0)
+	if (blob_writer_new(l->batch, &w, err) < 0 ||
+	    layer_compress(l, format, ours, blob_writer_sink(w), diff_id, err) <
+		    0 ||
+	    blob_writer_commit(w, NULL, -1, &ret->digest, &size, err) < 0)
 		return -1;
 	ret->size = (int64_t)size;
 	ret->media_type =
@@ -120,15 +68,9 @@ static int fetch_blob(struct layer *l, struct error *err)
 		l, &l->diff_id, blob_form(how, false).text, &l->remote, err);
 }
 
-/*
- * A blob that was there before: one of exactly this making, or of a layer that
- * came from elsewhere, unless `force`, any. What was made of ours earlier in
- * other ways does not count: the same build must not give other manifests on
- * machines with another past. 1, 0, -1.
- */
-static int find_blob(struct layer *l, const struct layer_format *format,
-		     bool ours, bool fetch, struct descriptor *ret,
-		     struct error *err)
+int layer_find_format(struct layer *l, const struct layer_format *format,
+		      bool ours, bool fetch, struct descriptor *ret,
+		      struct error *err)
 {
 	int found;
 
@@ -148,8 +90,7 @@ static int find_blob(struct layer *l, const struct layer_format *format,
 	return descriptor_copy(&l->remote, ret, err) < 0 ? -1 : 1;
 }
 
-/* Of our own making, as far as this store can tell. */
-static int is_ours(struct layer *l, struct error *err)
+int layer_is_ours(struct layer *l, struct error *err)
 {
 	uint64_t size;
 	autoclose int fd = -1;
@@ -168,8 +109,7 @@ static int is_ours(struct layer *l, struct error *err)
 	return err->kind == ERROR_NOT_FOUND ? 0 : -1;
 }
 
-/* The media type as the wanted kind of manifest calls it. */
-static int set_media_type(struct descriptor *d, bool docker, struct error *err)
+int layer_set_media_type(struct descriptor *d, bool docker, struct error *err)
 {
 	enum compression_kind kind = kind_of(d->media_type);
 	char *media_type = strdup(media_type_for_layer(kind, docker));
@@ -181,22 +121,12 @@ static int set_media_type(struct descriptor *d, bool docker, struct error *err)
 	return 0;
 }
 
-static int make(struct layer *l, const struct layer_format *format, int ours,
+static int make(struct layer *l, const struct layer_format *format, bool ours,
 		struct descriptor *ret, struct digest *diff_id,
 		struct error *err)
 {
-	uint64_t tar_size;
-
-	if (!ours) {
-		*diff_id = l->diff_id;
-		if (recompress(l, format, ret, err) < 0)
-			return -1;
-	} else if (make_blob(l, format, ret, diff_id, &tar_size, err) < 0) {
+	if (make_blob(l, format, ours, ret, diff_id, err) < 0)
 		return -1;
-	} else if (!format->clamp &&
-		   layer_learn_diff_id(l, diff_id, tar_size, err) < 0) {
-		return -1;
-	}
 	return layer_write_blob_record(
 		l, diff_id, blob_form(format->compression, true).text, ret,
 		err);
@@ -207,7 +137,7 @@ static int get_blob(struct layer *l, const struct layer_format *format,
 		    struct error *err)
 {
 	AUTO(descriptor_release) struct descriptor desc = { 0 };
-	int found = 0, ours = is_ours(l, err);
+	int found = 0, ours = layer_is_ours(l, err);
 
 	if (ours < 0)
 		return -1;
@@ -217,12 +147,12 @@ static int get_blob(struct layer *l, const struct layer_format *format,
 	 */
 	ours = ours || format->clamp;
 	if (l->has_diff_id && !(ours && format->clamp)) {
-		found = find_blob(l, format, ours, fetch, &desc, err);
+		found = layer_find_format(l, format, ours, fetch, &desc, err);
 		*diff_id = l->diff_id;
 	}
 	if (found < 0 ||
 	    (!found && make(l, format, ours, &desc, diff_id, err) < 0) ||
-	    set_media_type(&desc, format->docker, err) < 0)
+	    layer_set_media_type(&desc, format->docker, err) < 0)
 		return -1;
 	*ret = desc;
 	desc = (struct descriptor){ 0 };

@@ -86,6 +86,43 @@ int layer_open_source(struct layer *l, struct stream **ret, struct error *err);
 int layer_pack(struct layer *l, const int64_t *clamp, struct sink *to,
 	       struct error *err);
 
+/*
+ * layer_pass.c: compress the layer into `to`, which is not finished, and learn
+ * or check its diffID, all in one reading (the lock is held). `ours`: pack it;
+ * else what came from elsewhere passes through. Waits while others compress.
+ */
+int layer_compress(struct layer *l, const struct layer_format *format,
+		   bool ours, struct sink *to, struct digest *diff_id,
+		   struct error *err);
+
+/* layer_blob.c, the lock is held. Is the layer of our own making, as far as
+ * this store can tell? 1, 0, -1. */
+int layer_is_ours(struct layer *l, struct error *err);
+
+/*
+ * A blob that was there before: one of exactly this making, or of a layer that
+ * came from elsewhere, unless `force`, any. What was made of ours earlier in
+ * other ways does not count: the same build must not give other manifests on
+ * machines with another past. 1, 0, -1.
+ */
+int layer_find_format(struct layer *l, const struct layer_format *format,
+		      bool ours, bool fetch, struct descriptor *ret,
+		      struct error *err);
+
+/* The media type as the wanted kind of manifest calls it. */
+int layer_set_media_type(struct descriptor *d, bool docker, struct error *err);
+
+/*
+ * What the blob of this format came to when it was sent without being kept, and
+ * where ("domain/path", the caller frees it): 1, 0, -1.
+ */
+int layer_read_sent_record(struct layer *l, struct compression how,
+			   struct descriptor *ret, char **origin,
+			   struct error *err);
+int layer_write_sent_record(struct layer *l, struct compression how,
+			    const struct descriptor *desc, const char *origin,
+			    struct error *err);
+
 /* The tree with the lock held: its path goes to l->tree_path. */
 int layer_need_tree(struct layer *l, struct error *err);
 

@@ -184,6 +184,52 @@ int layer_write_blob_record(struct layer *l, const struct digest *diff_id,
 	return write_record(l, path.text, descriptor_to_json(desc), err);
 }
 
+/* "sent.gzip.6" */
+static struct layer_path sent_path(const struct layer *l,
+				   struct compression how)
+{
+	struct layer_path blob = blob_form(how, true), form;
+
+	snprintf(form.text, sizeof(form.text), "sent%s",
+		 strchr(blob.text, '.'));
+	return layer_form_path(&l->diff_id, form.text);
+}
+
+int layer_read_sent_record(struct layer *l, struct compression how,
+			   struct descriptor *ret, char **origin,
+			   struct error *err)
+{
+	AUTO(json_decref) json_t *record = NULL;
+	AUTO(descriptor_release) struct descriptor desc = { 0 };
+	struct layer_path path = sent_path(l, how);
+	int found = read_record(l, path.text, &record, err);
+	const char *text;
+
+	if (found <= 0)
+		return found;
+	text = json_get_string(record, "origin");
+	if (!text || descriptor_parse(json_object_get(record, "descriptor"),
+				      &desc, err) < 0)
+		return error_set(err, ERROR_INTEGRITY, "'%s' is damaged",
+				 path.text);
+	*origin = strdup(text);
+	if (!*origin)
+		return error_nomem(err, "opening a layer");
+	*ret = desc;
+	desc = (struct descriptor){ 0 };
+	return 1;
+}
+
+int layer_write_sent_record(struct layer *l, struct compression how,
+			    const struct descriptor *desc, const char *origin,
+			    struct error *err)
+{
+	return write_record(l, sent_path(l, how).text,
+			    json_pack("{s:s, s:o}", "origin", origin,
+				      "descriptor", descriptor_to_json(desc)),
+			    err);
+}
+
 int layer_open_tar(struct layer *l, uint64_t *size_bytes, struct error *err)
 {
 	struct layer_path path = layer_form_path(&l->diff_id, "tar");

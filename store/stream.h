@@ -122,6 +122,14 @@ void sink_hash_result(const struct sink *hash, struct digest *digest,
 int sink_tee(struct sink *a, struct sink *b, struct sink **ret,
 	     struct error *err);
 
+/*
+ * What `fn` writes, on a thread of its own and a megabyte ahead of who reads.
+ * Ends when `fn` returns 0, fails with its error. Freeing the stream makes the
+ * next write of `fn` fail and waits for it to return; `ctx` is borrowed.
+ */
+int stream_produce(int (*fn)(void *ctx, struct sink *to, struct error *err),
+		   void *ctx, struct stream **ret, struct error *err);
+
 /* Read `from` to its end into `to`, then finish `to`. */
 int stream_copy(struct stream *from, struct sink *to, struct error *err);
 

@@ -1,4 +1,4 @@
-/* A stream read by a thread of its own, some blocks ahead of its reader. */
+/* Streams filled by a thread of their own, some blocks ahead of the reader. */
 #include <pthread.h>
 #include <string.h>
 
@@ -14,7 +14,9 @@ struct block {
 
 struct ahead {
 	struct stream base;
-	struct stream *inner;
+	struct stream *inner; /* read from; or NULL: */
+	int (*produce)(void *ctx, struct sink *to, struct error *err);
+	void *ctx;
 	pthread_t thread;
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
@@ -71,6 +73,59 @@ static void *read_ahead(void *arg)
 		n = stream_read(a->inner, b->data, BLOCK, &err);
 		publish(a, b, n, &err);
 	}
+	return NULL;
+}
+
+/* What a producer writes, gathered in blocks. */
+struct gather {
+	struct sink base;
+	struct ahead *a;
+	struct block *block; /* being filled; NULL: none yet */
+	size_t len;
+};
+
+static int gather_write(struct sink *base, const void *data, size_t len,
+			struct error *err)
+{
+	struct gather *g = (struct gather *)base;
+	const char *p = data;
+
+	while (len > 0) {
+		size_t n;
+
+		if (!g->block && !(g->block = wait_for_room(g->a)))
+			return error_set(err, ERROR_CANCELED,
+					 "nobody reads any more");
+		n = len < BLOCK - g->len ? len : BLOCK - g->len;
+		memcpy(g->block->data + g->len, p, n);
+		g->len += n;
+		p += n;
+		len -= n;
+		if (g->len < BLOCK)
+			continue;
+		publish(g->a, g->block, BLOCK, NULL);
+		g->block = NULL;
+		g->len = 0;
+	}
+	return 0;
+}
+
+/* The stream ends when all was written well, and fails otherwise. */
+static void *produce(void *arg)
+{
+	struct ahead *a = arg;
+	struct gather g = { .base = { .write = gather_write }, .a = a };
+	struct error err = ERROR_INIT;
+	int status = a->produce(a->ctx, &g.base, &err);
+
+	if (status == 0 && g.block && g.len > 0) {
+		publish(a, g.block, (ssize_t)g.len, NULL);
+		g.block = NULL;
+	}
+	if (!g.block)
+		g.block = wait_for_room(a);
+	if (g.block)
+		publish(a, g.block, status, &err);
 	return NULL;
 }
 
@@ -135,24 +190,52 @@ static void ahead_free(struct stream *base)
 	release(a);
 }
 
-int stream_ahead(struct stream *inner, struct stream **ret, struct error *err)
+static struct ahead *new_ahead(void)
 {
 	struct ahead *a = malloc(sizeof(*a));
+
+	if (!a)
+		return NULL;
+	memset(a, 0, offsetof(struct ahead, blocks));
+	a->base.read = ahead_read;
+	a->base.free = ahead_free;
+	pthread_mutex_init(&a->lock, NULL);
+	pthread_cond_init(&a->changed, NULL);
+	return a;
+}
+
+int stream_ahead(struct stream *inner, struct stream **ret, struct error *err)
+{
+	struct ahead *a = new_ahead();
 
 	if (!a) {
 		stream_free(inner);
 		return error_nomem(err, "reading ahead");
 	}
-	memset(a, 0, offsetof(struct ahead, blocks));
-	a->base.read = ahead_read;
-	a->base.free = ahead_free;
 	a->inner = inner;
-	pthread_mutex_init(&a->lock, NULL);
-	pthread_cond_init(&a->changed, NULL);
 	if (pthread_create(&a->thread, NULL, read_ahead, a) != 0) {
 		release(a);
 		*ret = inner;
 		return 0;
+	}
+	*ret = &a->base;
+	return 0;
+}
+
+int stream_produce(int (*fn)(void *ctx, struct sink *to, struct error *err),
+		   void *ctx, struct stream **ret, struct error *err)
+{
+	struct ahead *a = new_ahead();
+	int sys;
+
+	if (!a)
+		return error_nomem(err, "starting a stream");
+	a->produce = fn;
+	a->ctx = ctx;
+	sys = pthread_create(&a->thread, NULL, produce, a);
+	if (sys) {
+		release(a);
+		return error_sys(err, sys, "cannot start a thread");
 	}
 	*ret = &a->base;
 	return 0;

@@ -58,18 +58,81 @@ arrived() { # REFERENCE [SKOPEO OPTION..]
     equal "$(cat "$T/out/again")" hello
 }
 
-@test "a second push of the same image uploads nothing" {
+# A registry whose requests are written to $T/requests; REGISTRY is in front.
+recorded_start() {
+    local upstream port
     registry_start "$T/registry"
-    local upstream=$REGISTRY port
+    upstream=$REGISTRY
     port=$(free_port)
     started "$T/proxy.log" "$here/fault-proxy.py" "$port" "$upstream" "$T/requests" none
     await_server "http://127.0.0.1:$port/v2/" "$T/proxy.log"
-    succeeds shale build -t "127.0.0.1:$port/app:1" .
-    succeeds shale push "127.0.0.1:$port/app:1"
-    grep -q "^POST .*/blobs/uploads/" "$T/requests"
+    REGISTRY=127.0.0.1:$port
+}
+
+@test "a second push of the same image asks once for each blob and sends nothing" {
+    recorded_start
+    succeeds shale build -t "$REGISTRY/app:1" .
+    succeeds shale push "$REGISTRY/app:1"
+    grep -q "^PATCH .*/blobs/uploads/" "$T/requests"
+    arrived "$REGISTRY/app:1"
     : >"$T/requests"
-    succeeds shale push "127.0.0.1:$port/app:1"
+    succeeds shale push "$REGISTRY/app:1"
     refute grep -E "^(POST|PATCH) " "$T/requests"
+    equal "$(grep -c "^HEAD .*/blobs/" "$T/requests")" 3
+    equal "$(grep -vc " /v2/ " "$T/requests")" 4
+}
+
+@test "a layer that is pushed is compressed on its way and stored nowhere" {
+    registry_start "$T/registry"
+    head -c 3000000 /dev/urandom >noise
+    printf 'FROM scratch\nCOPY noise /\n' >Dockerfile
+    succeeds shale build -t "$REGISTRY/app:1" .
+    succeeds shale push "$REGISTRY/app:1"
+    arrived "$REGISTRY/app:1"
+    # Config and manifest.
+    equal "$(find "$SHALE_ROOT/blobs/sha256" -type f -size +100k | wc -l)" 0
+    succeeds shale fsck
+    # Other ways to compress it stand side by side.
+    succeeds shale tag "$REGISTRY/app:1" "$REGISTRY/app:zstd"
+    succeeds shale push --compression zstd "$REGISTRY/app:zstd"
+    rm -r "$T/arrived"
+    arrived "$REGISTRY/app:zstd"
+    succeeds skopeo inspect --raw --tls-verify=false "docker://$REGISTRY/app:1"
+    says tar+gzip
+    rm -r "$T/registry/docker"
+    succeeds shale push --compression zstd "$REGISTRY/app:1"
+    rm -r "$T/arrived"
+    arrived "$REGISTRY/app:1"
+}
+
+@test "what was pushed to one repository is mounted to the next, and several tags go at once" {
+    recorded_start
+    succeeds shale build -t "$REGISTRY/a:1" .
+    succeeds shale push "$REGISTRY/a:1"
+    : >"$T/requests"
+    succeeds shale tag "$REGISTRY/a:1" "$REGISTRY/b:1"
+    succeeds shale push "$REGISTRY/b:1"
+    grep -q "^POST /v2/b/blobs/uploads/?mount=.*from=a" "$T/requests"
+    refute grep "^PATCH " "$T/requests"
+    arrived "$REGISTRY/b:1"
+    : >"$T/requests"
+    succeeds shale build --output \
+        "type=image,push=true,\"name=$REGISTRY/c:1,$REGISTRY/c:2,$REGISTRY/d:1\",compression=gzip,compression-level=1,force-compression=true" .
+    grep -q "^POST /v2/d/blobs/uploads/?mount=.*from=c" "$T/requests"
+    equal "$(grep -c "^PATCH " "$T/requests")" 2
+    succeeds skopeo copy -q --src-tls-verify=false "docker://$REGISTRY/c:2" "oci:$T/c"
+    succeeds skopeo copy -q --src-tls-verify=false "docker://$REGISTRY/d:1" "oci:$T/d"
+    cmp "$T/c/index.json" "$T/d/index.json"
+}
+
+@test "one push to several registries sends the same image to each" {
+    registry_start "$T/registry"
+    local first=$REGISTRY
+    registry_start "$T/registry2"
+    succeeds shale build -t "$first/a:1" -t "$REGISTRY/a:1" --push .
+    succeeds skopeo inspect --tls-verify=false --format '{{.Digest}}' "docker://$first/a:1"
+    # shellcheck disable=SC2154 # bats sets it
+    equal "$(skopeo inspect --tls-verify=false --format '{{.Digest}}' "docker://$REGISTRY/a:1")" "$output"
 }
 
 @test "a base that is only named moves no layers into the store" {

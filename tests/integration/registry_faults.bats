@@ -114,19 +114,33 @@ push_fails() { # RULE..
 # --- pushing ------------------------------------------------------------------
 
 @test "push: lost connections are made again" {
-    push_arrives 'HEAD:/blobs/:drop:1' 'POST:/uploads/:drop:1' 'PUT:/uploads/:drop:1' 'PUT:/manifests/:drop:1'
+    push_arrives 'HEAD:/blobs/:drop:1' 'POST:/uploads/:drop:1' 'PATCH:/uploads/:drop:1' 'PUT:/uploads/:drop:1' \
+        'PUT:/manifests/:drop:1'
 }
 
 @test "push: an upload that breaks in the middle is begun again" {
-    push_arrives 'PUT:/uploads/:drop-late:2'
+    push_arrives 'PATCH:/uploads/:drop-late:1' 'PUT:/uploads/:drop-late:2'
+}
+
+@test "push: a layer that was cut off goes on where the registry is" {
+    push_arrives 'PATCH:/uploads/:keep-half:1'
+    # The layer, the upload asked about, the rest; no other upload of it.
+    equal "$(grep -c ' PATCH ' "$T/requests")" 2
+    equal "$(grep -c ' GET /v2/app/blobs/uploads/' "$T/requests")" 1
 }
 
 @test "push: an upload that the registry forgot is begun again" {
-    push_arrives 'PUT:/uploads/:gone:1'
+    push_arrives 'PATCH:/uploads/:gone:1' 'PUT:/uploads/:gone:1'
 }
 
 @test "push: overload passes" {
-    push_arrives 'POST:/uploads/:status=503:1' 'PUT:/uploads/:status=500:1' 'PUT:/manifests/:status=504:1'
+    push_arrives 'POST:/uploads/:status=503:1' 'PATCH:/uploads/:status=503:1' 'PUT:/uploads/:status=500:1' \
+        'PUT:/manifests/:status=504:1'
+}
+
+@test "push: what is too large for one request is sent in several" {
+    push_arrives 'PUT:/uploads/[^?]*[?]digest:status=413:1'
+    push_arrives 'PATCH:/uploads/:status=413:1'
 }
 
 @test "push: a refused blob leaves no tag" {

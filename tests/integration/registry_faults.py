@@ -12,6 +12,7 @@ used up) decides:
 
   drop         close the connection without an answer
   drop-late    take half of the body that is sent, then close
+  keep-half    the same, but what came is kept, and told when asked (GET)
   cut          half of the body that was announced, then close
   short        half of the body, announced as the whole
   long         one byte more than there is
@@ -46,6 +47,7 @@ class Rule:
         return True
 
 
+KEPT = {}  # path of an upload -> its Location and Range since then
 RULES = [Rule(text) for text in sys.argv[5:]]
 
 
@@ -118,15 +120,43 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if action == "cut":
             self.hang_up()
 
+    def body(self):
+        if "chunked" not in self.headers.get("Transfer-Encoding", ""):
+            return self.rfile.read(int(self.headers.get("Content-Length", "0")))
+        data = b""
+        while True:
+            size = int(self.rfile.readline().split(b";")[0], 16)
+            data += self.rfile.read(size)
+            self.rfile.readline()
+            if size == 0:
+                return data
+
+    def keep_half(self):
+        body = self.body()
+        reply, _ = self.ask(body[:len(body) // 2])
+        KEPT[self.path] = reply.getheader("Location"), reply.getheader("Range")
+        self.hang_up()
+
+    def tell_kept(self):
+        location, end = KEPT[self.path]
+        self.send_response(204)
+        self.send_header("Location", location)
+        self.send_header("Range", end)
+        self.end_headers()
+
     def handle_any(self):
         self.log()
         here = self.server.server_port == PORT
         action = action_for(self.command, self.path) if here else ""
-        size = int(self.headers.get("Content-Length", "0"))
         if action == "drop-late":
-            self.rfile.read(size // 2)
+            # Of a body in chunks it is not known what half of it is.
+            self.rfile.read(int(self.headers.get("Content-Length", "2000")) // 2)
             return self.hang_up()
-        body = self.rfile.read(size)
+        if action == "keep-half":
+            return self.keep_half()
+        if self.command == "GET" and self.path in KEPT:
+            return self.tell_kept()
+        body = self.body()
         if action == "drop":
             return self.hang_up()
         if action.startswith("status="):

@@ -46,9 +46,10 @@ static void scripted_free(struct http_exchange *base)
 
 static bool is_worth_logging(const char *field)
 {
-	static const char *const names[] = { "Authorization:", "Range:",
-					     "Content-Type:", "If-None-Match:",
-					     "If-Modified-Since:" };
+	static const char *const names[] = {
+		"Authorization:", "Range:",	    "Content-Type:",
+		"Content-Range:", "If-None-Match:", "If-Modified-Since:"
+	};
 
 	for (size_t i = 0; i < ARRAY_LEN(names); i++)
 		if (!strncasecmp(field, names[i], strlen(names[i])))

@@ -130,7 +130,9 @@ static void a_remote_blob_is_streamed_from_its_origin(void **state)
 		   "GET https://o.x/v2/base/blobs/sha256:" HEX "\n" PUT_DATA);
 }
 
-static void a_lost_upload_is_begun_again(void **state)
+#define ASK_HOW_FAR "GET https://r.x/up?s=1"
+
+static void an_upload_that_was_forgotten_is_begun_again(void **state)
 {
 	static const struct act acts[] = {
 		{ 0 },
@@ -138,15 +140,161 @@ static void a_lost_upload_is_begun_again(void **state)
 		ACCEPTED,
 		{ .failure = HTTP_BROKEN },
 		{ .status = 404 },
+		{ .status = 404 },
 		ACCEPTED,
 		{ .status = 201 },
 	};
 
 	(void)state;
-	assert_sent(acts, 7, NULL, true,
+	assert_sent(acts, 8, NULL, true,
 		    "GET https://r.x/v2/\n" HEAD_DATA "\n"
-		    "POST " BLOB "uploads/\n" PUT_DATA "\n" HEAD_DATA "\n"
+		    "POST " BLOB "uploads/\n" PUT_DATA "\n" HEAD_DATA
+		    "\n" ASK_HOW_FAR "\n"
 		    "POST " BLOB "uploads/\n" PUT_DATA);
+}
+
+static void a_lost_upload_goes_on_where_the_registry_is(void **state)
+{
+	static const struct act acts[] = {
+		{ 0 },
+		{ .status = 404 },
+		ACCEPTED,
+		{ .failure = HTTP_BROKEN },
+		{ .status = 404 },
+		{ .status = 204, .headers = "Range: 0-3\nLocation: /up?s=2" },
+		{ .status = 202, .headers = "Location: /up?s=3" },
+		{ .status = 201 },
+	};
+
+	(void)state;
+	assert_sent(acts, 8, NULL, true,
+		    "GET https://r.x/v2/\n" HEAD_DATA "\n"
+		    "POST " BLOB "uploads/\n" PUT_DATA "\n" HEAD_DATA
+		    "\n" ASK_HOW_FAR "\n"
+		    "PATCH https://r.x/up?s=2 | Content-Type: "
+		    "application/octet-stream | Content-Range: 4-9 > 456789\n"
+		    "PUT https://r.x/up?s=3&digest=sha256%3A" HEX);
+}
+
+static void too_large_a_request_is_cut_up(void **state)
+{
+	static const struct act acts[] = {
+		{ 0 },
+		{ .status = 404 },
+		ACCEPTED,
+		{ .status = 413 },
+		{ .status = 202, .headers = "Location: /up?s=2" },
+		{ .status = 201 },
+	};
+
+	(void)state;
+	assert_sent(acts, 6, NULL, true,
+		    "GET https://r.x/v2/\n" HEAD_DATA "\n"
+		    "POST " BLOB "uploads/\n" PUT_DATA "\n"
+		    "PATCH https://r.x/up?s=1 | Content-Type: "
+		    "application/octet-stream | Content-Range: 0-9 > " DATA "\n"
+		    "PUT https://r.x/up?s=2&digest=sha256%3A" HEX);
+}
+
+/* ---- layers that are made as they go ---- */
+
+/* An empty layer has its tar only: nobody has compressed it yet. */
+static int send_layer(struct script *s, const struct descriptor *known,
+		      struct descriptor *made, struct error *err)
+{
+	static const struct layer_format plain = {
+		.compression = { COMPRESSION_NONE, COMPRESSION_LEVEL_DEFAULT }
+	};
+	AUTO(registry_free) struct registry *r = script_client(s, NULL);
+	AUTO(store_close) struct store *store = NULL;
+	AUTO(batch_free) struct batch *b = NULL;
+	AUTO(layer_unref) struct layer *l = NULL;
+	struct upload u = {
+		.r = r, .repository = "a", .format = &plain, .desc = known
+	};
+	struct digest diff_id;
+
+	if (store_open(dir, &store, err) < 0 || batch_new(store, &b, err) < 0 ||
+	    layer_empty(b, &l, err) < 0)
+		fail_msg("%s", err->text);
+	u.b = b;
+	u.layer = l;
+	assert_int_equal(client_host(r, "r.x", &u.host, err), 0);
+	return upload_layer(&u, made, &diff_id, err);
+}
+
+#define EMPTY_HEX                                                              \
+	"5f70bf18a086007016e948b04aed3b82103a36bea41755b6cddfaf10ace3c6ef"
+
+static void a_layer_is_named_when_all_of_it_was_sent(void **state)
+{
+	static const struct act acts[] = { { 0 },
+					   ACCEPTED,
+					   { .status = 202,
+					     .headers = "Location: /up?s=2" },
+					   { .status = 201 } };
+	AUTO(script_release) struct script s = { .acts = acts, .n = 4 };
+	AUTO(descriptor_release) struct descriptor made = { 0 };
+	struct error err = ERROR_INIT;
+
+	(void)state;
+	assert_int_equal(send_layer(&s, NULL, &made, &err), 0);
+	assert_string_equal(made.digest.text, "sha256:" EMPTY_HEX);
+	assert_int_equal(made.size, 1024);
+	assert_string_equal(s.log.items[1], "POST " BLOB "uploads/");
+	/* Of unknown length: it says no range. Zeros end the log's line. */
+	assert_string_equal(s.log.items[2],
+			    "PATCH https://r.x/up?s=1 | Content-Type: "
+			    "application/octet-stream > ");
+	assert_string_equal(
+		s.log.items[3],
+		"PUT https://r.x/up?s=2&digest=sha256%3A" EMPTY_HEX);
+}
+
+static void a_layer_that_was_sent_before_is_asked_for_first(void **state)
+{
+	static const struct act acts[] = { { 0 }, { 0 } };
+	AUTO(script_release) struct script s = { .acts = acts, .n = 2 };
+	AUTO(descriptor_release) struct descriptor made = { 0 };
+	struct descriptor known = {
+		.media_type = (char *)"application/"
+				      "vnd.oci.image.layer.v1.tar",
+		.size = strlen(DATA),
+	};
+	struct error err = ERROR_INIT;
+
+	(void)state;
+	digest_bytes(DATA, strlen(DATA), &known.digest);
+	assert_int_equal(send_layer(&s, &known, &made, &err), 0);
+	assert_string_equal(made.digest.text, "sha256:" HEX);
+	assert_log(&s, "GET https://r.x/v2/\n" HEAD_DATA);
+}
+
+static void a_lost_layer_is_made_again_from_where_the_registry_is(void **state)
+{
+	static const struct act acts[] = {
+		{ 0 },
+		ACCEPTED,
+		{ .failure = HTTP_STALLED },
+		{ .status = 204, .headers = "Range: bytes=0-999" },
+		{ .status = 202, .headers = "Location: /up?s=2" },
+		{ .failure = HTTP_BROKEN }, /* closing it */
+		{ .status = 404 },
+		{ .status = 204, .headers = "Range: 0-1023" },
+		{ .status = 201 },
+	};
+	AUTO(script_release) struct script s = { .acts = acts, .n = 9 };
+	AUTO(descriptor_release) struct descriptor made = { 0 };
+	struct error err = ERROR_INIT;
+
+	(void)state;
+	assert_int_equal(send_layer(&s, NULL, &made, &err), 0);
+	assert_string_equal(made.digest.text, "sha256:" EMPTY_HEX);
+	assert_string_equal(s.log.items[3], ASK_HOW_FAR);
+	assert_string_equal(s.log.items[7], "GET https://r.x/up?s=2");
+	assert_string_equal(
+		s.log.items[8],
+		"PUT https://r.x/up?s=2&digest=sha256%3A" EMPTY_HEX);
 }
 
 static void an_upload_that_arrived_after_all_is_not_repeated(void **state)
@@ -285,7 +433,12 @@ int main(void)
 		TEST(a_blob_of_a_neighbour_is_mounted),
 		TEST(a_mount_that_is_denied_becomes_an_upload),
 		TEST(a_remote_blob_is_streamed_from_its_origin),
-		TEST(a_lost_upload_is_begun_again),
+		TEST(an_upload_that_was_forgotten_is_begun_again),
+		TEST(a_lost_upload_goes_on_where_the_registry_is),
+		TEST(too_large_a_request_is_cut_up),
+		TEST(a_layer_is_named_when_all_of_it_was_sent),
+		TEST(a_layer_that_was_sent_before_is_asked_for_first),
+		TEST(a_lost_layer_is_made_again_from_where_the_registry_is),
 		TEST(an_upload_that_arrived_after_all_is_not_repeated),
 		TEST(the_registrys_own_http_address_is_https_for_us),
 		TEST(wrong_bytes_of_an_origin_are_not_sent_on),

@@ -175,6 +175,70 @@ static void reading_ahead_hands_on_failures_and_may_be_left(void **state)
 	assert_int_equal(stream_read_full(left, data, 5, &err), 5);
 }
 
+struct production {
+	const char *data;
+	size_t len, step;
+	bool fails;
+	bool unread; /* nobody took all of it */
+};
+
+static int write_in_steps(void *ctx, struct sink *to, struct error *err)
+{
+	struct production *p = ctx;
+
+	for (size_t at = 0, n; at < p->len; at += n) {
+		n = p->step < p->len - at ? p->step : p->len - at;
+		if (sink_write(to, p->data + at, n, err) < 0) {
+			p->unread = err->kind == ERROR_CANCELED;
+			return -1;
+		}
+	}
+	return p->fails ? error_set(err, ERROR_REFUSED, "enough") : 0;
+}
+
+static void what_is_produced_is_read(void **state)
+{
+	size_t len = 3 << 20;
+	autofree char *data = random_bytes(9, len);
+	struct error err = ERROR_INIT;
+
+	(void)state;
+	for (size_t step = 99991; step < len; step += 700000) {
+		struct production p = { .data = data,
+					.len = len,
+					.step = step };
+		AUTO(stream_free) struct stream *s = NULL;
+		AUTO(buf_release) struct buf found = BUF_INIT;
+
+		assert_int_equal(stream_produce(write_in_steps, &p, &s, &err),
+				 0);
+		assert_int_equal(read_to_buf(s, &found, &err), 0);
+		assert_int_equal(found.len, len);
+		assert_memory_equal(found.data, data, len);
+	}
+}
+
+static void a_production_that_fails_is_no_end_and_one_may_be_left(void **state)
+{
+	size_t len = 3 << 20;
+	autofree char *data = random_bytes(9, len);
+	struct production fails = { data, 70000, 70000, .fails = true };
+	struct production left = { data, len, 70000, .fails = false };
+	AUTO(stream_free) struct stream *failing = NULL;
+	struct stream *s = NULL;
+	struct error err = ERROR_INIT;
+
+	(void)state;
+	assert_int_equal(stream_produce(write_in_steps, &fails, &failing, &err),
+			 0);
+	assert_int_equal(drain(failing, &err), -1);
+	assert_int_equal(err.kind, ERROR_REFUSED);
+	assert_int_equal(stream_produce(write_in_steps, &left, &s, &err), 0);
+	assert_int_equal(stream_read_full(s, data, 5, &err), 5);
+	stream_free(s);
+	assert_true(left.unread);
+}
+
 static void a_tee_feeds_both_and_hashes_agree(void **state)
 {
 	AUTO(stream_free) struct stream *s = NULL;
@@ -232,6 +296,9 @@ int main(void)
 		cmocka_unit_test(reading_ahead_changes_nothing),
 		cmocka_unit_test(
 			reading_ahead_hands_on_failures_and_may_be_left),
+		cmocka_unit_test(what_is_produced_is_read),
+		cmocka_unit_test(
+			a_production_that_fails_is_no_end_and_one_may_be_left),
 		cmocka_unit_test(a_tee_feeds_both_and_hashes_agree),
 		cmocka_unit_test(a_sink_on_a_full_disk_says_so),
 	};
