@@ -87,6 +87,19 @@ static int behind_link(const struct place *dir, const char *name,
 }
 
 /*
+ * A name that a pattern matched and that leads to nothing. One that is hidden
+ * does not exist; a link that leads nowhere is missed as it would be by name.
+ * "**" matches the directory it is in as well, and that is copied with it.
+ */
+static int match_missing(struct globbing *g, const char *path,
+			 const char *pattern, struct error *err)
+{
+	if (is_double_star(g, pattern) || file_root_hides(g->root, path))
+		return 0;
+	return file_root_missing(g->root, path, err);
+}
+
+/*
  * Go on with `name` in `dir`: `next` is the component that must match below
  * it. Patterns do not look behind links (`matched`), plain names do; the last
  * component may be a link in any case.
@@ -101,6 +114,8 @@ static int expand_name(struct globbing *g, struct place dir, const char *name,
 	if (!path)
 		return error_nomem(err, "the matches of a pattern");
 	found = file_root_lookup(g->root, path, &node, err);
+	if (found == 0 && matched && next == g->parts.len)
+		return match_missing(g, path, g->parts.items[next - 1], err);
 	if (found <= 0)
 		return found;
 	if (next == g->parts.len)

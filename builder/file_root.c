@@ -87,6 +87,14 @@ int file_root_missing(struct file_root *r, const char *path, struct error *err)
 	return -1;
 }
 
+bool file_root_hides(struct file_root *r, const char *path)
+{
+	autofree char *reason =
+		r->kind->reason ? r->kind->reason(r, path) : NULL;
+
+	return reason != NULL;
+}
+
 int file_root_list(struct file_root *r, const char *path, struct strv *ret,
 		   struct error *err)
 {

@@ -59,6 +59,9 @@ int file_root_lookup(struct file_root *r, const char *path,
  */
 int file_root_missing(struct file_root *r, const char *path, struct error *err);
 
+/* Is there a reason to hide `path`, whether it exists or not? */
+bool file_root_hides(struct file_root *r, const char *path);
+
 /* Names in the directory `path` (resolved), sorted by bytes. */
 int file_root_list(struct file_root *r, const char *path, struct strv *ret,
 		   struct error *err);

@@ -119,6 +119,7 @@ static void destinations_are_resolved_as_the_reference_does(void **state)
 		  "\"/missing\": not found in the build context" },
 		{ "COPY dir/xx /x", "!(did you mean \"x\"?)" },
 		{ "COPY dangling /x", "!\"/dangling\": not found" },
+		{ "COPY dan* /x", "!\"/dangling\": not found" },
 		{ "COPY dir/x/y /x", "!\"/dir/x/y\": not found" },
 	};
 
