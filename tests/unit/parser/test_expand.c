@@ -24,6 +24,7 @@ static struct expand_env test_env(struct strv *env)
 	strv_append(env, "FILE=/tmp/foo.txt");
 	strv_append(env, "space=abc  def");
 	strv_append(env, "ABC=abc");
+	strv_append(env, "MARKS=a*b?c\\d}e/f[g]");
 	strv_append(env, "UTF=\xc3\xa4\xc3\xb6\xc3\xbc");
 	return expand_env_from_strv(env);
 }
@@ -193,6 +194,26 @@ static void patterns_replace_text(void **state)
 		{ "${ABC/b/$PWD}", "a/homec" },
 		{ "${UTF//?/-}", "---" },
 		{ "${XXX/a/b}", "" },
+	};
+
+	(void)state;
+	assert_expands(rows, ARRAY_LEN(rows), '\\');
+}
+
+/* Only * and ? mean something, and only when nothing escapes them. */
+static void patterns_may_be_literal(void **state)
+{
+	static const struct row rows[] = {
+		{ "${MARKS/\\*/x}", "axb?c\\d}e/f[g]" },
+		{ "${MARKS/\\?/x}", "a*bxc\\d}e/f[g]" },
+		{ "${MARKS/\\\\/x}", "a*b?cxd}e/f[g]" },
+		{ "${MARKS/\\}/x}", "a*b?c\\dxe/f[g]" },
+		{ "${MARKS/\\//x}", "a*b?c\\d}exf[g]" },
+		{ "${MARKS/[g]/x}", "a*b?c\\d}e/fx" },
+		{ "${MARKS/[a-z]/x}", "a*b?c\\d}e/f[g]" },
+		{ "${MARKS#a\\*}", "b?c\\d}e/f[g]" },
+		{ "${MARKS%/f*}", "a*b?c\\d}e" },
+		{ "${MARKS//*/'$x'}", "$x" },
 	};
 
 	(void)state;
@@ -387,6 +408,7 @@ int main(void)
 		cmocka_unit_test(defaults_depend_on_set_and_empty),
 		cmocka_unit_test(patterns_trim_prefixes_and_suffixes),
 		cmocka_unit_test(patterns_replace_text),
+		cmocka_unit_test(patterns_may_be_literal),
 		cmocka_unit_test(the_backquote_can_be_the_escape),
 		cmocka_unit_test(errors_have_the_references_text),
 		cmocka_unit_test(errors_name_the_word),

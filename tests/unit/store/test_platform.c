@@ -27,6 +27,8 @@ static void platforms_are_normalised(void **state)
 	} cases[] = {
 		{ "linux/amd64", "linux/amd64" },
 		{ "Linux/x86_64", "linux/amd64" },
+		{ "linux/x86-64", "linux/amd64" },
+		{ "linux/i386", "linux/386" },
 		{ "linux/aarch64", "linux/arm64" },
 		{ "linux/arm64/v8", "linux/arm64" },
 		{ "linux/arm64/v9", "linux/arm64/v9" },
