@@ -141,6 +141,21 @@ static struct wanted *add_wanted(struct planner *pl, const char *name,
 	return w;
 }
 
+/* A reason without the name, which is told before it. */
+static int refuse_name(const char *name, struct error *err)
+{
+	AUTO(reference_release) struct reference ref = { 0 };
+	struct error reason = ERROR_INIT;
+	const char *detail;
+
+	reference_parse(name, &ref, &reason);
+	detail = strstr(reason.text, ": ");
+	return error_set(err, ERROR_DOCKERFILE,
+			 "failed to parse stage name \"%s\": invalid reference "
+			 "format%s",
+			 name, detail ? detail : "");
+}
+
 int images_want(struct planner *pl, const char *name,
 		const struct platform *platform, int first_line, int last_line,
 		struct wanted **ret, struct error *err)
@@ -158,10 +173,7 @@ int images_want(struct planner *pl, const char *name,
 	if (images_context(pl, name, platform, &context, err) < 0)
 		return -1;
 	if (!context && !is_reference)
-		return error_set(err, ERROR_DOCKERFILE,
-				 "failed to parse stage name \"%s\": invalid "
-				 "reference format",
-				 name);
+		return refuse_name(name, err);
 	*ret = add_wanted(pl, name, steal_pointer(&key), err);
 	if (!*ret)
 		return -1;

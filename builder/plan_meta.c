@@ -242,9 +242,8 @@ int meta_stopsignal(struct planner *pl, struct stage_state *st,
 
 	if (!name)
 		return -1;
-	if (signal_name_parse(name) < 0)
-		return error_set(err, ERROR_DOCKERFILE, "invalid signal: %s",
-				 name);
+	if (signal_name_check(name, err) < 0)
+		return -1;
 	if (config_set(st->stage->config, "StopSignal", name, err) < 0)
 		return -1;
 	return add_simple(st, "STOPSIGNAL", name, err);

@@ -134,8 +134,13 @@ static int read_base(struct planner *pl, struct stage_state *st,
 		return -1;
 	if (!*name)
 		return error_set(err, ERROR_DOCKERFILE,
-				 "base name (%s) should not be blank",
-				 in->args.items[0]);
+				 "base name (%s) should not be blank%s",
+				 in->args.items[0],
+				 strchr(in->args.items[0], '$')
+					 ? " (give the variable a value by ARG "
+					   "before the first FROM, or by "
+					   "--build-arg)"
+					 : "");
 	if (st->replaced)
 		return 0;
 	if (read_platform(pl, st, err) < 0)
@@ -232,7 +237,9 @@ static int split_one(struct planner *pl, struct stage_state **current,
 	}
 	if (!*current)
 		return error_set(err, ERROR_DOCKERFILE,
-				 "no build stage in current context");
+				 "no build stage in current context: %s stands "
+				 "before the first FROM",
+				 instruction_name(in->kind));
 	if ((*current)->replaced)
 		return 0;
 	return add_command(*current, in, err);

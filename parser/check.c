@@ -105,11 +105,9 @@ static int check_stopsignal(struct check *c, const struct instruction *in)
 {
 	if (check_one(c, in) < 0)
 		return -1;
-	if (is_constant(c, in->args.items[0]) &&
-	    signal_name_parse(in->args.items[0]) < 0)
-		return error_set(c->err, ERROR_DOCKERFILE, "invalid signal: %s",
-				 in->args.items[0]);
-	return 0;
+	return is_constant(c, in->args.items[0])
+		       ? signal_name_check(in->args.items[0], c->err)
+		       : 0;
 }
 
 static int check_shell(struct check *c, const struct instruction *in)
@@ -118,7 +116,8 @@ static int check_shell(struct check *c, const struct instruction *in)
 		return -1;
 	return in->json ? 0
 			: refuse(c, in,
-				 "requires the arguments to be in JSON form");
+				 "requires the arguments to be in JSON form, "
+				 "such as [\"/bin/sh\", \"-c\"]");
 }
 
 static int check_from(struct check *c, const struct instruction *in)
@@ -136,7 +135,8 @@ static int check_from(struct check *c, const struct instruction *in)
 	return in->args.len == 1
 		       ? 0
 		       : refuse(c, in,
-				"requires either one or three arguments");
+				"requires either one or three arguments: "
+				"IMAGE, or IMAGE AS NAME");
 }
 
 static int check_excludes(struct check *c, const struct instruction *in)
@@ -249,11 +249,13 @@ static int check_run(struct check *c, const struct instruction *in)
 		return -1;
 	if (network && !is_one_of(network, networks, ARRAY_LEN(networks)))
 		return error_set(c->err, ERROR_DOCKERFILE,
-				 "invalid network mode %s",
+				 "invalid network mode %s (use default, none "
+				 "or host)",
 				 quote(&storage, network));
 	if (security && !is_one_of(security, securities, ARRAY_LEN(securities)))
 		return error_set(c->err, ERROR_DOCKERFILE,
-				 "security %s is not valid",
+				 "security %s is not valid (use sandbox or "
+				 "insecure)",
 				 quote(&storage, security));
 	if (check_mounts(c, in) < 0)
 		return -1;

@@ -208,6 +208,8 @@ int stages_check(struct stages *s, const struct instruction *in, char escape,
 		return in->kind == INSTR_ARG
 			       ? 0
 			       : error_set(err, ERROR_DOCKERFILE,
-					   "no build stage in current context");
+					   "no build stage in current context: "
+					   "%s stands before the first FROM",
+					   instruction_name(in->kind));
 	return check_references(s, in, escape, err);
 }

@@ -75,7 +75,8 @@ static int take_unit(const char *text, const char **p, uint64_t *ns,
 		len++;
 	if (len == 0)
 		return error_set(err, ERROR_DOCKERFILE,
-				 "time: missing unit in duration %s",
+				 "time: missing unit in duration %s (such as "
+				 "\"s\" for seconds)",
 				 quote(&storage, text));
 	for (i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
 		if (strlen(units[i].name) == len &&
@@ -86,8 +87,9 @@ static int take_unit(const char *text, const char **p, uint64_t *ns,
 		}
 	}
 	return error_set(err, ERROR_DOCKERFILE,
-			 "time: unknown unit \"%.*s\" in duration %s", (int)len,
-			 *p, quote(&storage, text));
+			 "time: unknown unit \"%.*s\" in duration %s (use "
+			 "h, m, s or ms)",
+			 (int)len, *p, quote(&storage, text));
 }
 
 /* One number with its unit, added to `*total`. */

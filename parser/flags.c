@@ -124,6 +124,22 @@ int instruction_flag_bool(const struct instruction *in, const char *name,
 	return 0;
 }
 
+/* An instruction that has the flag, or NULL. */
+static const char *owner_of(const char *flag)
+{
+	static const enum instruction_kind kinds[] = { INSTR_COPY, INSTR_ADD,
+						       INSTR_RUN, INSTR_FROM,
+						       INSTR_HEALTHCHECK };
+	const struct flag_def *def;
+	size_t i;
+
+	for (i = 0; i < ARRAY_LEN(kinds); i++)
+		for (def = flags_of(kinds[i]); def->name; def++)
+			if (flag_value(flag, def->name))
+				return instruction_name(kinds[i]);
+	return NULL;
+}
+
 static int refuse_unknown(const struct flag_def *defs, const char *flag,
 			  struct error *err)
 {
@@ -136,6 +152,10 @@ static int refuse_unknown(const struct flag_def *defs, const char *flag,
 	for (n = 0; defs[n].name; n++)
 		names[n] = defs[n].name;
 	snprintf(name, sizeof(name), "%.*s", len - 2, flag + 2);
+	if (!suggest(name, names, n, false) && owner_of(flag))
+		return error_set(err, ERROR_DOCKERFILE,
+				 "unknown flag: %.*s (it is a flag of %s)", len,
+				 flag, owner_of(flag));
 	return error_set(err, ERROR_DOCKERFILE, "unknown flag: %.*s%s", len,
 			 flag, hint(&near, suggest(name, names, n, false)));
 }
@@ -147,7 +167,10 @@ static int check_value(const struct flag_def *def, const char *flag,
 
 	if (def->kind == FLAG_BOOL ? eq && !eq[1] : !eq)
 		return error_set(err, ERROR_DOCKERFILE,
-				 "missing a value on flag: --%s", def->name);
+				 "missing a value on flag: --%s (write "
+				 "--%s=%s)",
+				 def->name, def->name,
+				 def->kind == FLAG_BOOL ? "true" : "VALUE");
 	if (def->kind == FLAG_BOOL && eq && bool_value(eq + 1) < 0)
 		return refuse_bool(def->name, eq + 1, err);
 	return 0;

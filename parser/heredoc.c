@@ -3,6 +3,7 @@
 #include <limits.h>
 #include <string.h>
 
+#include "parser/quote.h"
 #include "parser/rune.h"
 #include "store/base/buf.h"
 
@@ -208,15 +209,44 @@ static bool ends_body(const struct heredoc *doc, const struct line *line)
 	       !memcmp(line->text + tabs, doc->name, len);
 }
 
+/* Is it the delimiter with blanks around? */
+static bool almost_ends_body(const struct heredoc *doc, const struct line *line)
+{
+	const char *p = line->text, *end = p + line->len;
+
+	blank_trim(&p, &end);
+	return (size_t)(end - p) == strlen(doc->name) &&
+	       !memcmp(p, doc->name, (size_t)(end - p));
+}
+
+/* The file ended within the body; line `near` looked like its end. */
+static int refuse_end(const struct heredoc *doc, int near, struct error *err)
+{
+	struct quoted storage;
+
+	if (near)
+		return error_set(
+			err, ERROR_DOCKERFILE,
+			"unterminated heredoc: %s must be alone on its "
+			"line, line %d has blanks too%s",
+			quote(&storage, doc->name), near,
+			doc->chomp ? "" : " (<<- allows tabs)");
+	return error_set(err, ERROR_DOCKERFILE,
+			 "unterminated heredoc: no line below is %s",
+			 quote(&storage, doc->name));
+}
+
 int heredoc_read_body(struct heredoc *doc, struct lines *lines,
 		      struct error *err)
 {
 	AUTO(buf_release) struct buf body = BUF_INIT;
 	struct line line;
-	int status;
+	int status, near = 0;
 
 	while ((status = lines_next(lines, &line, err)) > 0) {
 		if (!ends_body(doc, &line)) {
+			if (!near && almost_ends_body(doc, &line))
+				near = lines->number;
 			buf_append(&body, line.text, line.raw_len);
 			continue;
 		}
@@ -225,9 +255,7 @@ int heredoc_read_body(struct heredoc *doc, struct lines *lines,
 			buf_steal_checked(&body, "reading a heredoc", err);
 		return doc->content ? 0 : -1;
 	}
-	return status < 0 ? -1
-			  : error_set(err, ERROR_DOCKERFILE,
-				      "unterminated heredoc");
+	return status < 0 ? -1 : refuse_end(doc, near, err);
 }
 
 char *heredoc_body(const struct heredoc *doc, size_t *len, struct error *err)

@@ -55,6 +55,17 @@ static int find_kind(const char *keyword)
 	return -1;
 }
 
+/* What may have been meant by a line that begins like no instruction. */
+static const char *guess_meaning(const char *keyword)
+{
+	if (!isalpha((unsigned char)*keyword))
+		return " (a line that goes on needs a \"\\\" at the end of the "
+		       "one above it)";
+	if (strchr(keyword, '='))
+		return " (variables are set by ENV)";
+	return " (commands are run by RUN)";
+}
+
 static int refuse_unknown(const char *keyword, struct error *err)
 {
 	const char *near = suggest(keyword, names, ARRAY_LEN(names), true);
@@ -66,7 +77,8 @@ static int refuse_unknown(const char *keyword, struct error *err)
 		upper[i] = (char)toupper((unsigned char)keyword[i]);
 	upper[i] = '\0';
 	return error_set(err, ERROR_DOCKERFILE, "unknown instruction: %s%s",
-			 upper, hint(&storage, near));
+			 upper,
+			 near ? hint(&storage, near) : guess_meaning(keyword));
 }
 
 static int check_args(const struct instruction *in, struct error *err)
@@ -217,7 +229,9 @@ static int parse_legacy_pair(struct instruction *in, const struct rest *rest,
 		p++;
 	if (p == rest->end)
 		return error_set(err, ERROR_DOCKERFILE,
-				 "%s must have two arguments", names[in->kind]);
+				 "%s must have two arguments, as in %s "
+				 "NAME=VALUE",
+				 names[in->kind], names[in->kind]);
 	strv_append_len(&in->args, rest->p, (size_t)(p - rest->p));
 	while (p < rest->end && is_word_blank(*p))
 		p++;
@@ -244,7 +258,8 @@ static int parse_pairs(struct instruction *in, const struct rest *rest,
 		if (!eq)
 			return error_set(err, ERROR_DOCKERFILE,
 					 "Syntax error - can't find = in %s. "
-					 "Must be of the form: name=value",
+					 "Must be of the form: name=value "
+					 "(quote a value with blanks)",
 					 quote(&storage, word));
 		strv_append_len(&in->args, word, (size_t)(eq - word));
 		strv_append(&in->args, eq + 1);

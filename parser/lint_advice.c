@@ -53,6 +53,44 @@ void lint_value(struct linter *l, const struct instruction *in,
 				(int)strcspn(name, "="), name, found.what);
 }
 
+/* Position of the argument that a JSON array would begin at; -1: takes none. */
+static int json_argument(const struct instruction *in)
+{
+	switch (in->kind) {
+	case INSTR_ADD:
+	case INSTR_CMD:
+	case INSTR_COPY:
+	case INSTR_ENTRYPOINT:
+	case INSTR_RUN:
+	case INSTR_VOLUME:
+		return 0;
+	case INSTR_HEALTHCHECK:
+		return 1;
+	default:
+		return -1;
+	}
+}
+
+/* [ -f x ] is a test of the shell; ["x"] hardly is. */
+void lint_json_form(struct linter *l, const struct instruction *in)
+{
+	int first = json_argument(in);
+	const char *text, *last;
+
+	if (first < 0 || in->json || (size_t)first >= in->args.len)
+		return;
+	text = in->args.items[first];
+	last = in->args.items[in->args.len - 1];
+	if (*text != '[' || !*last || last[strlen(last) - 1] != ']')
+		return;
+	text++;
+	text += strspn(text, " \t");
+	if (*text == '"' || *text == '\'')
+		lint_report_add(l->report, LINT_BROKEN_JSON_FORM, in,
+				"This is no JSON array, so %s takes it as text",
+				instruction_name(in->kind));
+}
+
 static bool is_word(const char *word, size_t len, const char *wanted)
 {
 	return strlen(wanted) == len && !memcmp(word, wanted, len);

@@ -393,6 +393,7 @@ void lint_instruction(struct linter *l, struct lint_stage *stage,
 		return;
 	if (visitors[in->kind])
 		visitors[in->kind](l, stage, in);
+	lint_json_form(l, in);
 	if (!stage || in->kind == INSTR_ARG || in->kind == INSTR_ENV)
 		return;
 	expand_all(l, &stage->scope, in);

@@ -55,6 +55,9 @@ void lint_result(struct linter *l);
 void lint_value(struct linter *l, const struct instruction *in,
 		const char *name, const char *value);
 
+/* Was a JSON array meant and not written? */
+void lint_json_form(struct linter *l, const struct instruction *in);
+
 /* Could the text be the name of an image? */
 bool lint_image_name_is_valid(const char *name);
 

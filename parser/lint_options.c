@@ -142,6 +142,11 @@ static const struct lint_rule_info rules[] = {
 		"Values that look like keys and passwords stay readable in the image",
 		"revoke it, and use RUN --mount=type=secret",
 	},
+	[LINT_BROKEN_JSON_FORM] = {
+		"BrokenJSONForm", OWN_PAGE("brokenjsonform"), LINT_ADVICE,
+		"What is no valid JSON array is taken as plain text",
+		"write strings in double quotes with commas between them, and \\\\ for a backslash",
+	},
 };
 /* clang-format on */
 

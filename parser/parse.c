@@ -207,8 +207,9 @@ static int read_instruction(struct parse *p, struct line *first,
 	in = new_instruction(p, err);
 	if (!in)
 		return -1;
+	/* A heredoc without an end is not to blame for the rest of the file. */
 	if (parse_joined(p, in, err) < 0)
-		return error_at_lines(err, first_line, p->lines.number);
+		return error_at_lines(err, first_line, text_last_line);
 	set_lines(in, first_line, text_last_line, p->lines.number);
 	return 0;
 }

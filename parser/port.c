@@ -126,7 +126,8 @@ static int judge(const struct parts *parts, struct range *ports,
 				 SPAN_ARGS(parts->ip));
 	if (!parse_range(parts->container.p, parts->container.end, ports))
 		return error_set(err, ERROR_DOCKERFILE,
-				 "invalid containerPort: %.*s",
+				 "invalid containerPort: %.*s (ports are "
+				 "numbers from 0 to 65535, ranges ascend)",
 				 SPAN_ARGS(parts->container));
 	if (host_given && !parse_range(parts->host.p, parts->host.end, &host))
 		return error_set(err, ERROR_DOCKERFILE,
@@ -141,7 +142,8 @@ static int judge(const struct parts *parts, struct range *ports,
 				 SPAN_ARGS(parts->host));
 	*proto = find_proto(parts->proto);
 	if (!*proto)
-		return error_set(err, ERROR_DOCKERFILE, "invalid proto: %.*s",
+		return error_set(err, ERROR_DOCKERFILE,
+				 "invalid proto: %.*s (use tcp, udp or sctp)",
 				 SPAN_ARGS(parts->proto));
 	return 0;
 }

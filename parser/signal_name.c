@@ -3,6 +3,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "parser/suggest.h"
 #include "store/base/cleanup.h"
 
 /*
@@ -76,4 +77,21 @@ int signal_name_parse(const char *text)
 		if (!strcasecmp(text, aliases[i].name))
 			return aliases[i].number;
 	return -1;
+}
+
+int signal_name_check(const char *text, struct error *err)
+{
+	size_t prefix = strncasecmp(text, "SIG", 3) ? 0 : 3;
+	const char *near;
+
+	if (signal_name_parse(text) > 0)
+		return 0;
+	/* Of two letters any other signal would be as near. */
+	near = strlen(text + prefix) > 2
+		       ? suggest(text + prefix, names, ARRAY_LEN(names), true)
+		       : NULL;
+	return error_set(err, ERROR_DOCKERFILE, "invalid signal: %s%s%s%s%s",
+			 text, near ? " (did you mean " : "",
+			 near && prefix ? "SIG" : "", near ? near : "",
+			 near ? "?)" : "");
 }

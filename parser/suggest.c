@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "store/base/cleanup.h"
 #include "store/base/text.h"
 
 enum { MAX_WORD = 64, MAX_DISTANCE = 2 };
@@ -22,11 +23,32 @@ static size_t distance(const char *a, const char *b, bool any_case)
 	return text_distance(lower_a, len_a, lower_b, len_b);
 }
 
-/* Of names equally near, the one with the same first letter is meant. */
+/* Are these the same letters in another order? */
+static bool is_scrambled(const char *a, const char *b)
+{
+	int count[256] = { 0 };
+	size_t i;
+
+	for (; *a; a++)
+		count[tolower((unsigned char)*a)]++;
+	for (; *b; b++)
+		count[tolower((unsigned char)*b)]--;
+	for (i = 0; i < ARRAY_LEN(count); i++)
+		if (count[i])
+			return false;
+	return true;
+}
+
+/*
+ * Of names equally near, the one is meant whose letters were swapped, or the
+ * one with the same first letter.
+ */
 static bool is_better(const char *word, const char *name, const char *other)
 {
 	int first = tolower((unsigned char)*word);
 
+	if (is_scrambled(word, name) != is_scrambled(word, other))
+		return is_scrambled(word, name);
 	return tolower((unsigned char)*name) == first &&
 	       tolower((unsigned char)*other) != first;
 }

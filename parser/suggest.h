@@ -7,9 +7,9 @@
 
 /*
  * The name of `names` (`count` of them, NULL entries are skipped) whose edit
- * distance to `word` is below 3, of the nearest the first one that also begins
- * like it; NULL when there is none. With `any_case`, letters compare without
- * case.
+ * distance to `word` is below 3, of the nearest one the first with the same
+ * letters, or that begins like it; NULL when there is none. With `any_case`,
+ * letters compare without case.
  */
 const char *suggest(const char *word, const char *const *names, size_t count,
 		    bool any_case);

@@ -125,10 +125,10 @@ static void these_words_are_left_alone(void **state)
 		  "value for flag --link, not: $v" },
 		{ V "RUN --network=$v x\n",
 		  "error: dockerfile parse error on line 3: invalid network "
-		  "mode \"$v\"" },
+		  "mode \"$v\" (use default, none or host)" },
 		{ V "RUN --security=$v x\n",
 		  "error: dockerfile parse error on line 3: security \"$v\" is "
-		  "not valid" },
+		  "not valid (use sandbox or insecure)" },
 		{ V "COPY --from=$v a b\n",
 		  "error: dockerfile parse error on line 3: variable expansion "
 		  "is not supported for --from, define a new stage with FROM "
@@ -254,7 +254,8 @@ static void ports_have_several_forms(void **state)
 		  "EXPOSE [80/udp 3/tcp 4/tcp]" },
 		{ V "EXPOSE $unset\n", "EXPOSE []" },
 		{ V "EXPOSE ${v}\n",
-		  "error: invalid port: \"val\": invalid containerPort: val" },
+		  "error: invalid port: \"val\": invalid containerPort: val "
+		  "(ports are numbers from 0 to 65535, ranges ascend)" },
 	};
 
 	(void)state;

@@ -38,23 +38,28 @@ static void bad_stages_are_refused_with_their_lines(void **state)
 	static const struct refusal cases[] = {
 		{ "ARG a=1\n", "dockerfile contains no stages to build", 0, 0 },
 		{ "ARG a\nRUN x\nFROM scratch\n",
-		  "no build stage in current context", 2, 2 },
+		  "no build stage in current context: RUN stands before the "
+		  "first FROM",
+		  2, 2 },
 		{ "FROM a AS b c\n",
 		  "dockerfile parse error on line 1: FROM requires either "
-		  "one or three arguments",
+		  "one or three arguments: IMAGE, or IMAGE AS NAME",
 		  1, 1 },
 		{ "FROM scratch AS 1a\n",
 		  "dockerfile parse error on line 1: "
 		  "invalid name for build stage: \"1a\", name can't start "
 		  "with a number or contain symbols",
 		  1, 1 },
-		{ "ARG B\nFROM $B\n", "base name ($B) should not be blank", 2,
-		  2 },
+		{ "ARG B\nFROM $B\n",
+		  "base name ($B) should not be blank (give the "
+		  "variable a value by ARG before the first "
+		  "FROM, or by --build-arg)",
+		  2, 2 },
 		{ "FROM --platform=$P base\n",
 		  "empty platform value from expression $P", 1, 1 },
 		{ "FROM Base!\n",
 		  "failed to parse stage name \"Base!\": invalid reference "
-		  "format",
+		  "format: repository name must be lowercase",
 		  1, 1 },
 		{ "FROM scratch\nRUN x\nFROM \\\n  nothere\n",
 		  "nothere: no such image", 3, 4 },

@@ -375,12 +375,14 @@ static void bad_steps_are_refused(void **state)
 		  "and between 0 and 07777" },
 		{ "RUN --mount=target=.. x", "invalid mount target \"/\"" },
 		{ "RUN --network=x y", "dockerfile parse error on line 2: "
-				       "invalid network mode \"x\"" },
+				       "invalid network mode \"x\" (use "
+				       "default, none or host)" },
 		{ "ENV v=\nVOLUME $v",
 		  "VOLUME specified can not be an empty string" },
 		{ "ENV s=SIGX\nSTOPSIGNAL $s", "invalid signal: SIGX" },
 		{ "ENV p=x\nEXPOSE $p",
-		  "invalid port: \"x\": invalid containerPort: x" },
+		  "invalid port: \"x\": invalid containerPort: x (ports are "
+		  "numbers from 0 to 65535, ranges ascend)" },
 	};
 	size_t i;
 

@@ -175,6 +175,24 @@ static void values_are_no_secrets(void **state)
 	assert_advice(rows, ARRAY_LEN(rows), NULL);
 }
 
+static void json_arrays_are_valid(void **state)
+{
+	static const struct row rows[] = {
+		{ ON "['a', 'b']\n", "BrokenJSONForm:2" },
+		{ ON "[ \"a\" \"b\" ]\n", "BrokenJSONForm:2" },
+		{ "FROM a:1\nCMD [\"C:\\dir\"]\n", "BrokenJSONForm:2" },
+		{ "FROM a:1\nVOLUME [\"/a\",]\n", "BrokenJSONForm:2" },
+		{ "FROM a:1\nHEALTHCHECK CMD [\"a\",]\n", "BrokenJSONForm:2" },
+		{ ON "[\"a\", \"b\"]\n", "" },
+		{ ON "[ -f x ]\n", "" },
+		{ ON "[ \"$a\" = b ] && x\n", "" },
+		{ ON "x [\"a\"]\n", "" },
+	};
+
+	(void)state;
+	assert_advice(rows, ARRAY_LEN(rows), NULL);
+}
+
 static void secrets_are_found_with_their_place(void **state)
 {
 	static const struct {
@@ -278,6 +296,7 @@ int main(void)
 		cmocka_unit_test(the_target_is_what_counts),
 		cmocka_unit_test(images_have_a_user),
 		cmocka_unit_test(values_are_no_secrets),
+		cmocka_unit_test(json_arrays_are_valid),
 		cmocka_unit_test(secrets_are_found_with_their_place),
 		cmocka_unit_test(advice_fails_nothing_unless_asked_for_by_name),
 		cmocka_unit_test(every_rule_says_what_to_do),

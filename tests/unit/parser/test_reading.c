@@ -119,7 +119,8 @@ static void lines_are_joined_and_comments_dropped(void **state)
 		{ "\\\nRUN a\n", "RUN [a]" },
 		/* A mark only stands at the very beginning. */
 		{ "\xef\xbb\xbfRUN x\n",
-		  "2: unknown instruction: \xef\xbb\xbfRUN" },
+		  "2: unknown instruction: \xef\xbb\xbfRUN (a line that goes "
+		  "on needs a \"\\\" at the end of the one above it)" },
 	};
 
 	(void)state;
@@ -183,7 +184,8 @@ static void keywords_and_flags_are_split_off(void **state)
 		{ "RUN --network=none --network=host x",
 		  "2: duplicate flag specified: --network" },
 		{ "HEALTHCHECK --retries CMD x",
-		  "2: missing a value on flag: --retries" },
+		  "2: missing a value on flag: --retries (write "
+		  "--retries=VALUE)" },
 	};
 
 	(void)state;

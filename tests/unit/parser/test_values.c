@@ -51,6 +51,8 @@ static void durations_are_read_like_go_does(void **state)
 	}
 }
 
+#define UNITS " (use h, m, s or ms)"
+
 static void bad_durations_are_refused(void **state)
 {
 	static const struct {
@@ -61,9 +63,12 @@ static void bad_durations_are_refused(void **state)
 		{ "-", "time: invalid duration \"-\"" },
 		{ "s", "time: invalid duration \"s\"" },
 		{ ".s", "time: invalid duration \".s\"" },
-		{ "3", "time: missing unit in duration \"3\"" },
-		{ "3d", "time: unknown unit \"d\" in duration \"3d\"" },
-		{ "3 s", "time: unknown unit \" s\" in duration \"3 s\"" },
+		{ "3",
+		  "time: missing unit in duration \"3\" (such as \"s\" for "
+		  "seconds)" },
+		{ "3d", "time: unknown unit \"d\" in duration \"3d\"" UNITS },
+		{ "3 s",
+		  "time: unknown unit \" s\" in duration \"3 s\"" UNITS },
 		{ "9223372036854775808ns",
 		  "time: invalid duration \"9223372036854775808ns\"" },
 		{ "3000000h", "time: invalid duration \"3000000h\"" },
@@ -118,19 +123,22 @@ static void port_ranges_are_spelt_out(void **state)
 	}
 }
 
+#define PORTS	  " (ports are numbers from 0 to 65535, ranges ascend)"
+#define PROTOCOLS " (use tcp, udp or sctp)"
+
 static void bad_ports_are_refused(void **state)
 {
 	static const struct {
 		const char *spec;
 		const char *message;
 	} rows[] = {
-		{ "", "invalid containerPort: " },
-		{ "x", "invalid containerPort: x" },
-		{ "65536", "invalid containerPort: 65536" },
-		{ "5-3", "invalid containerPort: 5-3" },
-		{ "-3", "invalid containerPort: -3" },
-		{ "80/foo", "invalid proto: foo" },
-		{ "80/tcp/udp", "invalid proto: tcp/udp" },
+		{ "", "invalid containerPort: " PORTS },
+		{ "x", "invalid containerPort: x" PORTS },
+		{ "65536", "invalid containerPort: 65536" PORTS },
+		{ "5-3", "invalid containerPort: 5-3" PORTS },
+		{ "-3", "invalid containerPort: -3" PORTS },
+		{ "80/foo", "invalid proto: foo" PROTOCOLS },
+		{ "80/tcp/udp", "invalid proto: tcp/udp" PROTOCOLS },
 		{ "x:80", "invalid hostPort: x" },
 		{ "300.0.0.1:1:80", "invalid IP address: 300.0.0.1" },
 		{ "1-3:80-81", "invalid ranges specified for container and "
@@ -234,6 +242,29 @@ static void signals_have_names_and_numbers(void **state)
 	assert_int_equal(signal_name_parse(""), -1);
 }
 
+static void bad_signals_get_a_hint(void **state)
+{
+	static const struct {
+		const char *text;
+		const char *message;
+	} rows[] = {
+		{ "SIGTREM", "invalid signal: SIGTREM (did you mean "
+			     "SIGTERM?)" },
+		{ "klil", "invalid signal: klil (did you mean KILL?)" },
+		{ "0", "invalid signal: 0" },
+		{ "SIGNONSENSE", "invalid signal: SIGNONSENSE" },
+	};
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < ARRAY_LEN(rows); i++) {
+		struct error err = ERROR_INIT;
+
+		assert_int_equal(signal_name_check(rows[i].text, &err), -1);
+		assert_string_equal(err.text, rows[i].message);
+	}
+}
+
 static void json_arrays_are_told_from_text(void **state)
 {
 	static const struct {
@@ -316,6 +347,7 @@ int main(void)
 		cmocka_unit_test(modes_are_changed),
 		cmocka_unit_test(bad_modes_are_refused),
 		cmocka_unit_test(signals_have_names_and_numbers),
+		cmocka_unit_test(bad_signals_get_a_hint),
 		cmocka_unit_test(json_arrays_are_told_from_text),
 		cmocka_unit_test(quoted_text_stays_on_one_line),
 		cmocka_unit_test(only_near_names_are_suggested),
