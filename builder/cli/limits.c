@@ -2,8 +2,11 @@
 
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 
 #define DEFAULT_PERIOD_US 100000
+#define WEIGHT_MIN	  10
+#define WEIGHT_MAX	  1000
 
 static const struct {
 	const char *name;
@@ -21,8 +24,13 @@ static const struct {
 
 void limit_options_release(struct limit_options *o)
 {
-	strv_release(&o->ulimits);
+	struct strv *lists[] = { &o->ulimits, &o->read_bps, &o->write_bps,
+				 &o->read_iops, &o->write_iops };
+
+	for (size_t i = 0; i < ARRAY_LEN(lists); i++)
+		strv_release(lists[i]);
 	free(o->rlimits);
+	free(o->device_rates);
 }
 
 static int bad_value(const char *option, const char *text, struct error *err)
@@ -189,6 +197,84 @@ static int parse_ulimits(struct limit_options *o, struct solve_options *so,
 	return 0;
 }
 
+/* "/dev/sda:1mb", "/dev/sda:1000" */
+static int parse_rate(const char *option, const char *text, bool is_bytes,
+		      struct sandbox_device_rate *ret, struct error *err)
+{
+	const char *colon = strrchr(text, ':');
+	autofree char *path = NULL;
+	int64_t rate = 0;
+	struct stat st;
+
+	if (!colon || *text != '/')
+		return bad_value(option, text, err);
+	path = strndup(text, (size_t)(colon - text));
+	if (!path)
+		return error_nomem(err, "reading limits");
+	if ((is_bytes ? limit_parse_bytes(option, colon + 1, &rate, err)
+		      : parse_number(option, colon + 1, &rate, err)) < 0)
+		return -1;
+	if (rate <= 0)
+		return bad_value(option, text, err);
+	if (stat(path, &st) < 0)
+		return error_sys(err, errno, "--%s: cannot find '%s'", option,
+				 path);
+	if (!S_ISBLK(st.st_mode))
+		return error_set(err, ERROR_USAGE,
+				 "--%s: '%s' is not a block device", option,
+				 path);
+	ret->device = st.st_rdev;
+	ret->rate = (uint64_t)rate;
+	return 0;
+}
+
+static int parse_rates(struct limit_options *o, struct sandbox_limits *l,
+		       struct error *err)
+{
+	const struct {
+		const char *option;
+		const struct strv *values;
+		enum sandbox_rate kind;
+	} table[] = {
+		{ "device-read-bps", &o->read_bps, SANDBOX_READ_BPS },
+		{ "device-write-bps", &o->write_bps, SANDBOX_WRITE_BPS },
+		{ "device-read-iops", &o->read_iops, SANDBOX_READ_IOPS },
+		{ "device-write-iops", &o->write_iops, SANDBOX_WRITE_IOPS },
+	};
+	size_t n = 0, i, j;
+
+	for (i = 0; i < ARRAY_LEN(table); i++)
+		n += table[i].values->len;
+	o->device_rates = calloc(n + 1, sizeof(*o->device_rates));
+	if (!o->device_rates)
+		return error_nomem(err, "reading limits");
+	for (n = i = 0; i < ARRAY_LEN(table); i++)
+		for (j = 0; j < table[i].values->len; j++, n++) {
+			bool is_bytes = table[i].kind == SANDBOX_READ_BPS ||
+					table[i].kind == SANDBOX_WRITE_BPS;
+
+			o->device_rates[n].kind = table[i].kind;
+			if (parse_rate(table[i].option,
+				       table[i].values->items[j], is_bytes,
+				       &o->device_rates[n], err) < 0)
+				return -1;
+		}
+	l->device_rates = o->device_rates;
+	l->n_device_rates = n;
+	return 0;
+}
+
+static int parse_weight(const char *text, struct sandbox_limits *l,
+			struct error *err)
+{
+	if (parse_number("blkio-weight", text, &l->blkio_weight, err) < 0)
+		return -1;
+	if (l->blkio_weight &&
+	    (l->blkio_weight < WEIGHT_MIN || l->blkio_weight > WEIGHT_MAX))
+		return bad_value("blkio-weight", text, err);
+	return 0;
+}
+
 int limit_options_apply(struct limit_options *o, struct solve_options *so,
 			struct error *err)
 {
@@ -207,6 +293,8 @@ int limit_options_apply(struct limit_options *o, struct solve_options *so,
 		    0 ||
 	    parse_number("pids-limit", o->pids, &l->pids, err) < 0 ||
 	    parse_cpus(o->cpus, l, err) < 0 ||
+	    parse_weight(o->blkio_weight, l, err) < 0 ||
+	    parse_rates(o, l, err) < 0 ||
 	    parse_duration("timeout", o->timeout, &o->timeout_ms, err) < 0 ||
 	    parse_duration("step-timeout", o->step_timeout,
 			   &so->step_timeout_ms, err) < 0)

@@ -11,7 +11,11 @@ struct limit_options {
 	const char *timeout, *step_timeout;
 	int64_t timeout_ms; /* of the whole build, made likewise */
 	struct strv ulimits;
-	struct sandbox_rlimit *rlimits; /* made by limit_options_apply() */
+	const char *blkio_weight;
+	struct strv read_bps, write_bps, read_iops, write_iops;
+	/* Made by limit_options_apply(). */
+	struct sandbox_rlimit *rlimits;
+	struct sandbox_device_rate *device_rates;
 };
 
 #define LIMIT_OPTIONS(o)                                                           \
@@ -43,6 +47,18 @@ struct limit_options {
 		  &(o).step_timeout, "TIME", "end a RUN after this" },             \
 		{ "shm-size",	 0,	  OPTION_STRING,                           \
 		  &(o).shm_size, "BYTES", "size of /dev/shm (default 64m)" },      \
+		{ "blkio-weight",    0,	  OPTION_STRING,                           \
+		  &(o).blkio_weight, "N", "weight of disk traffic, 10 to 1000" },  \
+		{ "device-read-bps", 0,                                            \
+		  OPTION_LIST,	     &(o).read_bps,                                \
+		  "PATH:BYTES",	     "bytes a second to read from a device" },     \
+		{ "device-write-bps", 0,                                           \
+		  OPTION_LIST,	      &(o).write_bps,                              \
+		  "PATH:BYTES",	      "bytes a second to write to a device" },     \
+		{ "device-read-iops", 0,	OPTION_LIST,                       \
+		  &(o).read_iops,     "PATH:N", "reads of a device a second" },    \
+		{ "device-write-iops", 0,	 OPTION_LIST,                      \
+		  &(o).write_iops,     "PATH:N", "writes to a device a second" },  \
 	{                                                                          \
 		"ulimit", 0, OPTION_LIST, &(o).ulimits, "NAME=SOFT[:HARD]",        \
 			"resource limit of a RUN's processes"                      \

@@ -10,12 +10,16 @@
 
 #define PROC_FILE_MAX (1U << 22)
 
-const char *const cgroup_controller_names[CGROUP_CONTROLLERS] = {
-	[CGROUP_MEMORY] = "memory",
-	[CGROUP_CPU] = "cpu",
-	[CGROUP_CPUSET] = "cpuset",
-	[CGROUP_PIDS] = "pids",
-};
+const char *cgroup_controller_name(enum cgroup_controller which, bool is_v2)
+{
+	static const char *const names[CGROUP_CONTROLLERS] = {
+		[CGROUP_MEMORY] = "memory", [CGROUP_CPU] = "cpu",
+		[CGROUP_CPUSET] = "cpuset", [CGROUP_PIDS] = "pids",
+		[CGROUP_IO] = "io",
+	};
+
+	return which == CGROUP_IO && !is_v2 ? "blkio" : names[which];
+}
 
 void cgroup_places_release(struct cgroup_places *p)
 {
@@ -198,7 +202,8 @@ static int consider_all(const struct hierarchy *h, const char *groups,
 			struct error *err)
 {
 	for (size_t i = 0; i < CGROUP_CONTROLLERS; i++) {
-		const char *name = cgroup_controller_names[i];
+		const char *name = cgroup_controller_name(
+			(enum cgroup_controller)i, h->is_v2);
 		autofree char *text = strdup(groups);
 		const char *ours;
 

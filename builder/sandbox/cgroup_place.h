@@ -12,11 +12,12 @@ enum cgroup_controller {
 	CGROUP_CPU,
 	CGROUP_CPUSET,
 	CGROUP_PIDS,
+	CGROUP_IO,
 	CGROUP_CONTROLLERS,
 };
 
-/* As in cgroup.controllers: "memory", "cpu", "cpuset", "pids". */
-extern const char *const cgroup_controller_names[CGROUP_CONTROLLERS];
+/* "memory", "cpu", "cpuset", "pids", "io"; the last is "blkio" on v1. */
+const char *cgroup_controller_name(enum cgroup_controller which, bool is_v2);
 
 /*
  * For each controller the directory to make groups in, or NULL with the

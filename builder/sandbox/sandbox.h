@@ -70,6 +70,19 @@ struct sandbox_user {
 	size_t n_groups;
 };
 
+enum sandbox_rate {
+	SANDBOX_READ_BPS,
+	SANDBOX_WRITE_BPS,
+	SANDBOX_READ_IOPS,
+	SANDBOX_WRITE_IOPS,
+};
+
+struct sandbox_device_rate {
+	enum sandbox_rate kind;
+	dev_t device; /* a block device */
+	uint64_t rate;
+};
+
 /* Of all processes of the container together, by a control group. */
 struct sandbox_limits {
 	int64_t memory_bytes;	   /* 0: none; likewise below */
@@ -77,8 +90,11 @@ struct sandbox_limits {
 	int64_t cpu_quota_us;
 	int64_t cpu_period_us;
 	int64_t cpu_shares;
-	int64_t pids;		   /* -1: unlimited */
-	const char *cpuset_cpus;   /* NULL: none */
+	int64_t pids;		 /* -1: unlimited */
+	const char *cpuset_cpus; /* NULL: none */
+	int64_t blkio_weight;	 /* 10..1000 */
+	const struct sandbox_device_rate *device_rates;
+	size_t n_device_rates;
 	const char *cgroup_parent; /* "/..", exists; NULL: by our own group */
 };
 

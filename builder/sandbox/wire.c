@@ -87,6 +87,9 @@ int wire_encode(const struct sandbox *sb, struct buf *buf, struct error *err)
 	buf_append(buf, sb->user.groups,
 		   sb->user.n_groups * sizeof(*sb->user.groups));
 	buf_append(buf, sb->rlimits, sb->n_rlimits * sizeof(*sb->rlimits));
+	buf_append(buf, sb->limits.device_rates,
+		   sb->limits.n_device_rates *
+			   sizeof(*sb->limits.device_rates));
 	buf_append(buf, sb->seccomp, sb->n_seccomp * sizeof(*sb->seccomp));
 	buf_append(buf, sb->mounts, sb->n_mounts * sizeof(*sb->mounts));
 	for (size_t i = 0; i < sb->n_mounts; i++)
@@ -204,6 +207,8 @@ static void take_sandbox(struct reader *r, struct sandbox *sb)
 	sb->user.groups =
 		take_structs(r, sb->user.n_groups, sizeof(*sb->user.groups));
 	sb->rlimits = take_structs(r, sb->n_rlimits, sizeof(*sb->rlimits));
+	sb->limits.device_rates = take_structs(
+		r, sb->limits.n_device_rates, sizeof(*sb->limits.device_rates));
 	sb->seccomp = take_structs(r, sb->n_seccomp, sizeof(*sb->seccomp));
 	mounts = take_structs(r, sb->n_mounts, sizeof(*mounts));
 	for (size_t i = 0; mounts && i < sb->n_mounts; i++) {

@@ -118,6 +118,19 @@ END
     no_groups_left
 }
 
+@test "limits of disks name a device" {
+    try_run true --blkio-weight 5
+    [ "$status" = 2 ]
+    says '--blkio-weight: "5"'
+    try_run true --device-read-bps /dev/null:1mb
+    [ "$status" = 2 ]
+    says "--device-read-bps: '/dev/null' is not a block device"
+    try_run true --device-write-iops /dev/no-such:10
+    says "--device-write-iops: cannot find '/dev/no-such'"
+    try_run true --device-read-iops /dev/null
+    says '--device-read-iops: "/dev/null"'
+}
+
 @test "a limit that cannot be had says why" {
     needs_root
     user_begin

@@ -10,6 +10,7 @@
 
 #include <signal.h>
 #include <string.h>
+#include <sys/sysmacros.h>
 #include <sys/wait.h>
 
 #include "builder/sandbox/cgroup.h"
@@ -219,7 +220,84 @@ static void a_user_without_groups_is_told_so(void **state)
 	assert_non_null(strstr(r.message, "no control group for pids"));
 }
 
+/* The text of `file` in the group that this process has made for disks. */
+static char *text_of_group(const char *dir, const char *file)
+{
+	autodir DIR *d = opendir(dir);
+	char prefix[32], path[600];
+
+	assert_non_null(d);
+	snprintf(prefix, sizeof(prefix), "shale-%d-", getpid());
+	for (struct dirent *e; (e = readdir(d));)
+		if (!strncmp(e->d_name, prefix, strlen(prefix))) {
+			snprintf(path, sizeof(path), "%s/%s/%s", dir, e->d_name,
+				 file);
+			return text_of_file(path);
+		}
+	return NULL;
+}
+
+/* The device of a file system, as /proc/partitions has it. */
+static dev_t some_disk(void)
+{
+	autofree char *text = text_of_file("/proc/partitions");
+	const char *rows = strstr(text, "\n\n");
+	unsigned major_number, minor_number;
+
+	if (!rows || sscanf(rows, "%u %u", &major_number, &minor_number) != 2)
+		return 0;
+	return makedev(major_number, minor_number);
+}
+
+static void traffic_of_disks_is_limited(void **state)
+{
+	AUTO(cgroup_places_release) struct cgroup_places places = { 0 };
+	AUTO(cgroup_free) struct cgroup *g = NULL;
+	const struct cgroup_place *place = &places.of[CGROUP_IO];
+	struct sandbox_device_rate rates[] = {
+		{ .kind = SANDBOX_READ_BPS, .rate = 1048576 },
+		{ .kind = SANDBOX_WRITE_IOPS, .rate = 77 },
+	};
+	struct sandbox_limits limits = { .blkio_weight = 300,
+					 .device_rates = rates,
+					 .n_device_rates = ARRAY_LEN(rates) };
+	dev_t disk = some_disk();
+	struct error err = ERROR_INIT;
+	char wanted[80];
+
+	place_of(state);
+	assert_int_equal(cgroup_places_find(NULL, &places, &err), 0);
+	if (!place->path || !disk) {
+		print_message("%s\n", disk ? place->missing : "no disk");
+		skip();
+	}
+	rates[0].device = rates[1].device = disk;
+	if (cgroup_make(&limits, &g, &err) < 0)
+		fail_msg("%s", err.text);
+	if (place->is_v2) {
+		autofree char *max = text_of_group(place->path, "io.max");
+
+		snprintf(wanted, sizeof(wanted),
+			 "%u:%u rbps=1048576 wbps=max riops=max wiops=77\n",
+			 major(disk), minor(disk));
+		assert_string_equal(max, wanted);
+	} else {
+		autofree char *bps = text_of_group(
+			place->path, "blkio.throttle.read_bps_device");
+		autofree char *iops = text_of_group(
+			place->path, "blkio.throttle.write_iops_device");
+
+		snprintf(wanted, sizeof(wanted), "%u:%u 1048576\n", major(disk),
+			 minor(disk));
+		assert_string_equal(bps, wanted);
+		snprintf(wanted, sizeof(wanted), "%u:%u 77\n", major(disk),
+			 minor(disk));
+		assert_string_equal(iops, wanted);
+	}
+}
+
 const struct sandbox_case sandbox_limits_cases[] = {
+	SANDBOX_CASE(traffic_of_disks_is_limited, FOR_ROOT | NOT_BY_RUNTIME),
 	SANDBOX_CASE(too_much_memory_is_named, FOR_ROOT),
 	SANDBOX_CASE(the_peak_is_of_all_processes, FOR_ROOT),
 	SANDBOX_CASE(processes_are_counted, FOR_ROOT),
