@@ -346,6 +346,8 @@ static int run_container(struct step_job *job, const struct sandbox *sb,
 	    spawner_run(options->spawner, sb, run_output_fd(output),
 			job->cancel, &result, err) < 0)
 		return -1;
+	progress_usage(options->progress, job->progress, result.cpu_time_us,
+		       result.peak_memory_bytes);
 	if (result.exit_code != 0 || result.signal != 0 || result.timed_out)
 		return command_failed(&job->step->u.run, &result, err);
 	return 0;

@@ -69,6 +69,12 @@ static void plain_end(struct progress *p, struct progress_step *s,
 		      const char *text)
 {
 	show(p, s);
+	if (s->memory_bytes) {
+		buf_printf(&p->out, "#%u CPU %.2fs, memory ", s->number,
+			   (double)s->cpu_us / 1e6);
+		progress_format_bytes(&p->out, (int64_t)s->memory_bytes, -1);
+		buf_append_char(&p->out, '\n');
+	}
 	switch (s->end) {
 	case PROGRESS_DONE:
 		buf_printf(&p->out, "#%u DONE %.1fs\n", s->number,

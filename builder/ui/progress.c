@@ -302,6 +302,18 @@ void progress_message(struct progress *p, unsigned step, const char *line)
 	leave(p);
 }
 
+void progress_usage(struct progress *p, unsigned step, uint64_t cpu_us,
+		    uint64_t memory_bytes)
+{
+	struct progress_step *s = enter(p, step);
+
+	if (!s)
+		return;
+	s->cpu_us = cpu_us;
+	s->memory_bytes = memory_bytes;
+	leave(p);
+}
+
 void progress_end(struct progress *p, unsigned step, enum progress_end how,
 		  const char *text)
 {

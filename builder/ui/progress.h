@@ -50,6 +50,13 @@ void progress_transfer(struct progress *p, unsigned step, const char *what,
 /* One line about the step. */
 void progress_message(struct progress *p, unsigned step, const char *line);
 
+/*
+ * What the processes of a step have used: shown, in plain progress, before its
+ * end.
+ */
+void progress_usage(struct progress *p, unsigned step, uint64_t cpu_us,
+		    uint64_t memory_bytes);
+
 enum progress_end {
 	PROGRESS_DONE,
 	PROGRESS_CACHED,

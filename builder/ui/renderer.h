@@ -24,7 +24,9 @@ struct progress_step {
 	enum progress_end end;
 	struct buf partial; /* output since the last newline */
 	char *tail[TAIL_LINES];
-	size_t n_lines; /* ever put out; tail[n % TAIL_LINES] is next */
+	size_t n_lines;	 /* ever put out; tail[n % TAIL_LINES] is next */
+	uint64_t cpu_us; /* used, when it has run a command */
+	uint64_t memory_bytes;
 	char *transfer; /* last transfer line, live display only */
 };
 

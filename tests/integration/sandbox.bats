@@ -97,7 +97,7 @@ END
     can_limit || skip "no control groups to change"
     try_run 'dd if=/dev/zero of=/dev/null bs=900M count=1' --memory 600m --memory-swap 600m
     [ "$status" = 1 ]
-    says "out of memory" "exit code: 137"
+    says "out of memory" "exit code: 137" ", memory 6"
     no_groups_left
 }
 

@@ -59,6 +59,25 @@ static void plain_blocks_are_labelled_and_left(void **state)
 	assert_non_null(strstr(text, "#2 ERROR: exit code: 1\n"));
 }
 
+static void play_usage(struct progress *p)
+{
+	unsigned step = progress_add(p, "RUN make");
+
+	progress_start(p, step);
+	progress_output(p, step, "one", 3);
+	progress_usage(p, step, 1254000, 34460000);
+	progress_end(p, step, PROGRESS_DONE, NULL);
+}
+
+static void what_a_step_has_used_is_told_at_its_end(void **state)
+{
+	const char *text = record(PROGRESS_PLAIN, play_usage);
+
+	(void)state;
+	assert_non_null(strstr(text, " one\n#1 CPU 1.25s, memory 34.5MB\n"
+				     "#1 DONE "));
+}
+
 static void play_long_line(struct progress *p)
 {
 	unsigned step = progress_add(p, "long");
@@ -192,6 +211,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(plain_blocks_are_labelled_and_left),
 		cmocka_unit_test(no_byte_of_output_is_lost),
+		cmocka_unit_test(what_a_step_has_used_is_told_at_its_end),
 		cmocka_unit_test(the_failed_steps_last_lines_are_told_again),
 		cmocka_unit_test(quiet_progress_writes_nothing),
 		cmocka_unit_test(an_excerpt_marks_the_lines_to_blame),
