@@ -62,6 +62,7 @@ struct stage_state {
 	size_t n_trees;
 
 	/* While the stage is evaluated. */
+	size_t *history_bytes; /* of all stages */
 	bool evaluated;
 	bool no_cache;
 	bool cmd_set;	       /* by this stage, so ENTRYPOINT keeps it */
@@ -82,7 +83,8 @@ struct planner {
 	size_t n_global;      /* leading ARG instructions */
 	struct wanted **wanted;
 	size_t n_wanted;
-	size_t n_ports;	    /* that EXPOSE listed */
+	size_t n_ports; /* that EXPOSE listed */
+	size_t history_bytes;
 	bool other_sources; /* something reads more than context and stages */
 };
 

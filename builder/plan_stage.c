@@ -5,6 +5,9 @@
 #include "builder/plan_internal.h"
 #include "builder/plan_label.h"
 
+/* No image needs more; values of variables and labels are limited with it. */
+enum { MAX_HISTORY_BYTES = 256 << 20 };
+
 /* Triggers come from anywhere, so what handlers rely on is checked here. */
 static const struct {
 	command_handler *handle;
@@ -62,8 +65,16 @@ static int append_history(struct stage *stage, char *created_by,
 int stage_add_history(struct stage_state *st, struct buf *created_by,
 		      const struct step *step, struct error *err)
 {
-	char *text = buf_steal_checked(created_by, "writing history", err);
+	char *text;
 
+	/* ENV a=$a$a doubles, line by line, and ends up in here. */
+	*st->history_bytes += created_by->len;
+	if (*st->history_bytes > MAX_HISTORY_BYTES)
+		return error_set(err, ERROR_DOCKERFILE,
+				 "the histories of all stages are longer than "
+				 "%d MiB",
+				 MAX_HISTORY_BYTES >> 20);
+	text = buf_steal_checked(created_by, "writing history", err);
 	return text ? append_history(st->stage, text, step, err) : -1;
 }
 

@@ -32,6 +32,7 @@ static int allocate(struct planner *pl, struct error *err)
 	for (i = 0; i < n; i++) {
 		p->stages[i].index = i;
 		pl->states[i].stage = &p->stages[i];
+		pl->states[i].history_bytes = &pl->history_bytes;
 	}
 	return 0;
 }

@@ -10,6 +10,9 @@
  */
 enum { MAX_COMPARED = 500 };
 
+/* Values matter as names of images and as ports; ENV a=$a$a must not grow. */
+enum { MAX_VALUE_BYTES = 4096 };
+
 struct var {
 	bool set;
 	char value[];
@@ -53,7 +56,7 @@ const char *lint_scope_get(const struct scope *s, const char *name)
 
 void lint_scope_set(struct scope *s, const char *name, const char *value)
 {
-	size_t len = value ? strlen(value) : 0;
+	size_t len = value ? strnlen(value, MAX_VALUE_BYTES) : 0;
 	struct var *var = calloc(1, sizeof(*var) + len + 1);
 
 	if (!var || !s->vars) {

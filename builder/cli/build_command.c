@@ -1,6 +1,7 @@
 #include "builder/cli/build_command.h"
 
 #include <string.h>
+#include <strings.h>
 
 #include "builder/cli/commands.h"
 
@@ -361,6 +362,17 @@ static int parse_caches(struct build_command *c, struct error *err)
 	return 0;
 }
 
+/* The reference's older name of --cache-to type=inline. */
+static int apply_inline_cache(struct build_command *c, struct error *err)
+{
+	const char *value =
+		strv_env_get(&c->build_args, "BUILDKIT_INLINE_CACHE");
+
+	if (value && (!strcmp(value, "1") || !strcasecmp(value, "true")))
+		strv_append(&c->cache_to_texts, "type=inline");
+	return strv_check(&c->cache_to_texts, "reading the command line", err);
+}
+
 int build_command_parse(struct build_command *c, int argc, char **argv,
 			struct build_options *ret, struct error *err)
 {
@@ -369,8 +381,9 @@ int build_command_parse(struct build_command *c, int argc, char **argv,
 	if (rc <= 0)
 		return rc;
 	if (parse_tags(c, err) < 0 || parse_outputs(c, err) < 0 ||
-	    parse_caches(c, err) < 0 || apply_epoch(c, err) < 0 ||
-	    parse_call(c, err) < 0 || make_options(c, ret, err) < 0)
+	    apply_inline_cache(c, err) < 0 || parse_caches(c, err) < 0 ||
+	    apply_epoch(c, err) < 0 || parse_call(c, err) < 0 ||
+	    make_options(c, ret, err) < 0)
 		return -1;
 	c->session.timeout_ms = c->limits.timeout_ms;
 	c->session.quiet = c->quiet;

@@ -83,6 +83,9 @@ serves_another_machine() { # CACHE-TO CACHE-FROM [ARGUMENT..]
     printf 'FROM %s/app:1\nLABEL x=y\n' "$REGISTRY" >Dockerfile
     build_in three -o "type=oci,tar=false,dest=$T/out"
     equal "$(config_of "$T/out" .)" "$(config_of "$T/out" . | grep -v shale.cache)"
+    # The reference's older way to ask for it.
+    build_in three --build-arg BUILDKIT_INLINE_CACHE=1 -o "type=oci,tar=false,dest=$T/with"
+    config_of "$T/with" . | grep -q shale.cache
 }
 
 @test "a directory cache serves another machine" {

@@ -108,6 +108,28 @@ static void ports_are_limited_in_all(void **state)
 	assert_int_equal(f->err.first_line, 17);
 }
 
+static void values_that_double_are_stopped(void **state)
+{
+	AUTO(buf_release) struct buf text = BUF_INIT;
+	struct fixture *f = *state;
+	int i;
+
+	buf_append_str(&text, "FROM scratch\nENV a=0123456789abcdef\n");
+	for (i = 0; i < 1000; i++)
+		buf_append_str(&text, "LABEL l=$a\nENV a=$a$a\n");
+	assert_int_equal(fixture_plan(f, text.data), -1);
+	assert_int_equal(f->err.kind, ERROR_DOCKERFILE);
+	buf_clear(&text);
+	buf_append_str(&text, "FROM scratch\nENV a=0123456789abcdef\n");
+	for (i = 0; i < 18; i++)
+		buf_append_str(&text, "ENV a=$a$a\n");
+	for (i = 0; i < 1000; i++)
+		buf_printf(&text, "LABEL l%d=$a\n", i);
+	assert_int_equal(fixture_plan(f, text.data), -1);
+	assert_string_equal(f->message, "the histories of all stages are "
+					"longer than 256 MiB");
+}
+
 static void working_directories_are_paths(void **state)
 {
 	AUTO(buf_release) struct buf text = BUF_INIT;
@@ -134,6 +156,8 @@ int main(void)
 						begin, end),
 		cmocka_unit_test_setup_teardown(ports_are_limited_in_all, begin,
 						end),
+		cmocka_unit_test_setup_teardown(values_that_double_are_stopped,
+						begin, end),
 		cmocka_unit_test_setup_teardown(working_directories_are_paths,
 						begin, end),
 	};
