@@ -16,6 +16,7 @@
 
 #include "builder/sandbox/caps.h"
 #include "builder/sandbox/container.h"
+#include "builder/sandbox/descriptors.h"
 #include "builder/sandbox/seccomp.h"
 #include "store/base/buf.h"
 #include "store/base/cleanup.h"
@@ -40,9 +41,7 @@ static int set_up_descriptors(struct container *c, struct error *err)
 	if (c->terminal >= 0 && ioctl(0, TIOCSCTTY, 0) < 0)
 		return error_sys(err, errno, "cannot take the terminal");
 	/* Nothing that opens the host survives: no directory, no pipe. */
-	if (close_range(STATUS_FD + 1, ~0U, 0) < 0)
-		return error_sys(err, errno, "cannot close descriptors");
-	return 0;
+	return descriptors_close(STATUS_FD + 1, ~0U, err);
 }
 
 static int set_rlimits(const struct sandbox *sb, struct error *err)

@@ -250,6 +250,11 @@ int container_mount_root(struct container *c, struct error *err)
 			       &target, err);
 	if (c->root >= 0)
 		return 0;
+	if (err->sys == EPERM && !c->engine->is_initial_userns)
+		return error_wrap(err,
+				  "users cannot mount overlay here; they "
+				  "can since Linux 5.11, unless a security "
+				  "module forbids it");
 	if (err->sys == EINVAL)
 		return error_wrap(err,
 				  "overlay does not take '%s' (the store must "

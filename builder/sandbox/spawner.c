@@ -127,7 +127,9 @@ static int describe(const struct sandbox *sb, size_t *len, struct error *err)
 	autoclose int fd = memfd_create("container", MFD_CLOEXEC);
 
 	if (fd < 0)
-		return error_sys(err, errno, "cannot describe a container");
+		return error_sys(err, errno,
+				 "cannot describe a container in memory "
+				 "(memfd_create)");
 	if (wire_encode(sb, &buf, err) < 0 ||
 	    io_write(fd, buf.data, buf.len, "a container's description", err) <
 		    0)

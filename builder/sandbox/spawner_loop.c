@@ -24,6 +24,7 @@
 #include "builder/sandbox/caps.h"
 #include "builder/sandbox/cgroup.h"
 #include "builder/sandbox/container.h"
+#include "builder/sandbox/descriptors.h"
 #include "builder/sandbox/mount.h"
 #include "builder/sandbox/seccomp.h"
 #include "builder/sandbox/spawner_wire.h"
@@ -131,7 +132,7 @@ static void settle(struct loop *loop)
 	}
 	if (dup3(loop->socket, 3, O_CLOEXEC) == 3)
 		loop->socket = 3;
-	close_range(4, ~0U, 0);
+	descriptors_close(4, ~0U, &loop->engine_error);
 	if (chdir("/") < 0)
 		error_sys(&loop->engine_error, errno, "cannot enter /");
 }
@@ -195,17 +196,18 @@ static int compare_ints(const void *a, const void *b)
 }
 
 /* Close everything but 0 to 2 and `keep`; other containers' pipes go. */
-static void close_others(int *keep, size_t n)
+static int close_others(int *keep, size_t n, struct error *err)
 {
 	unsigned next = 3;
 
 	qsort(keep, n, sizeof(*keep), compare_ints);
 	for (size_t i = 0; i < n; i++) {
-		if ((unsigned)keep[i] > next)
-			close_range(next, (unsigned)keep[i] - 1, 0);
+		if ((unsigned)keep[i] > next &&
+		    descriptors_close(next, (unsigned)keep[i] - 1, err) < 0)
+			return -1;
 		next = (unsigned)keep[i] + 1;
 	}
-	close_range(next, ~0U, 0);
+	return descriptors_close(next, ~0U, err);
 }
 
 static _Noreturn void fail_early(int status, const struct container_report *r)
@@ -248,7 +250,8 @@ static _Noreturn void be_container(struct loop *loop, struct arrived *a,
 	/* All but the reply's socket, whose end is a message. */
 	memcpy(keep, a->fds, a->n * sizeof(*keep));
 	keep[SPAWNER_FD_REPLY] = status;
-	close_others(keep, a->n);
+	if (close_others(keep, a->n, &r.err) < 0)
+		fail_early(status, &r);
 	description = mmap(NULL, len, PROT_READ, MAP_PRIVATE,
 			   a->fds[SPAWNER_FD_DESCRIPTION], 0);
 	if (description != MAP_FAILED) {
