@@ -1,4 +1,6 @@
-/* Secrets that the user hands to a build: --secret id=ID[,src=FILE|,env=VAR].
+/*
+ * Secrets that the user hands to a build:
+ * --secret id=ID[,src=FILE|,env=VAR][,type=file|env].
  */
 #ifndef BUILDER_SECRET_H
 #define BUILDER_SECRET_H
@@ -8,6 +10,9 @@
 
 /* Larger ones are refused, as elsewhere. */
 #define SECRET_MAX ((size_t)500 << 10)
+
+/* Can all of them be read as specifications? ERROR_USAGE names the one. */
+int secret_check(const struct strv *specs, struct error *err);
 
 /*
  * The secret `id` among `specs` (may be NULL): 1 with its bytes appended to

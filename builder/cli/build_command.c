@@ -4,6 +4,7 @@
 #include <strings.h>
 
 #include "builder/cli/commands.h"
+#include "builder/secret.h"
 
 void build_command_release(struct build_command *c)
 {
@@ -290,6 +291,8 @@ static int make_options(struct build_command *c, struct build_options *ret,
 	if (!c->security.hostname)
 		c->security.hostname = strv_env_get(
 			&c->build_args, "BUILDKIT_SANDBOX_HOSTNAME");
+	if (secret_check(&c->secrets, err) < 0)
+		return -1;
 	if (parse_network(c->network, &ret->solve, err) < 0 ||
 	    parse_allow(c, &ret->solve, err) < 0 ||
 	    isolation_options_apply(&c->isolation, &ret->solve, err) < 0 ||

@@ -35,14 +35,19 @@ static int info(const char *root, struct error *err)
 {
 	AUTO(store_close) struct store *store = NULL;
 	struct probe_finding findings[PROBE_MAX];
+	struct error no_namespace = ERROR_INIT;
 	enum userns_kind kind;
 	const char *why = NULL;
+	bool entered = userns_enter(&kind, &why, &no_namespace) == 0;
 	size_t n;
 
-	if (userns_enter(&kind, &why, err) < 0 ||
-	    store_open(root, &store, err) < 0)
+	if (store_open(root, &store, err) < 0) {
+		if (!entered)
+			*err = no_namespace;
 		return -1;
-	n = probe_all(store_path(store), kind, why, findings);
+	}
+	n = entered ? probe_all(store_path(store), kind, why, findings)
+		    : probe_without_namespace(&no_namespace, findings);
 	print_machine(store);
 	print_findings(findings, n);
 	return 0;

@@ -210,7 +210,10 @@ static void probe_limits(struct probe_finding *f)
 
 	f->what = "limits (control groups)";
 	f->works = cgroup_available(text, sizeof(text));
-	set(f, f->works, "%s", text);
+	set(f, f->works, "%s%s", text,
+	    f->works ? ""
+		     : "; with systemd, 'systemd-run --user --scope shale ...' "
+		       "gives them, else --cgroup-parent names others");
 }
 
 size_t probe_all(const char *dir, enum userns_kind kind, const char *why,
@@ -223,6 +226,23 @@ size_t probe_all(const char *dir, enum userns_kind kind, const char *why,
 	probe_ids(&ret[n++], kind, why);
 	probe_mounts(&ret[n++]);
 	probe_network(&ret[n++]);
+	probe_limits(&ret[n++]);
+	return n;
+}
+
+size_t probe_without_namespace(const struct error *why,
+			       struct probe_finding ret[PROBE_MAX])
+{
+	char message[2400];
+	size_t n = 0;
+
+	error_message(why, message, sizeof(message));
+	ret[n].what = "engine namespaces";
+	set(&ret[n++], false, "%s", message);
+	ret[n].what = "engine oci";
+	set(&ret[n++], false, "a runtime needs the same namespace");
+	ret[n].what = "user ids";
+	set(&ret[n++], false, "only this user's own, and no namespace");
 	probe_limits(&ret[n++]);
 	return n;
 }

@@ -23,4 +23,8 @@ struct probe_finding {
 size_t probe_all(const char *dir, enum userns_kind kind, const char *why,
 		 struct probe_finding ret[PROBE_MAX]);
 
+/* When userns_enter() failed, with `why`. */
+size_t probe_without_namespace(const struct error *why,
+			       struct probe_finding ret[PROBE_MAX]);
+
 #endif

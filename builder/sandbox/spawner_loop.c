@@ -306,9 +306,14 @@ static int make_room(struct loop *loop, struct error *err)
 static int cannot_clone(int sys, struct error *err)
 {
 	error_sys(err, sys, "cannot make namespaces for a container");
-	if (sys == EPERM || sys == ENOSPC)
-		error_wrap(err, "this place allows no containers (see 'shale "
-				"info')");
+	if (sys == EPERM)
+		error_wrap(err, "forbidden here: a container around us must "
+				"have CAP_SYS_ADMIN (docker: --privileged), or "
+				"its seccomp profile allow clone and unshare "
+				"with namespaces");
+	if (sys == ENOSPC)
+		error_wrap(err, "there are as many namespaces as 'sysctl -a "
+				"-r ^user.max_' allows");
 	return -1;
 }
 

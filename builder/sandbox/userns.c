@@ -248,9 +248,11 @@ static int cannot_unshare(int sys, struct error *err)
 		const char *remedy;
 	} remedies[] = {
 		{ ENOSPC, "user.max_user_namespaces is used up or 0" },
-		{ EPERM, "forbidden here: by the sysctl "
-			 "kernel.unprivileged_userns_clone, or by the seccomp "
-			 "or AppArmor profile of the container we run in" },
+		{ EPERM, "forbidden here: the administrator allows it with "
+			 "'sysctl kernel.unprivileged_userns_clone=1' or "
+			 "'sysctl kernel.apparmor_restrict_unprivileged_userns="
+			 "0', and inside a container its seccomp and AppArmor "
+			 "profiles must allow unshare, clone and mount" },
 		{ EINVAL, "this kernel has no user namespaces" },
 	};
 

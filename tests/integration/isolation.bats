@@ -102,6 +102,16 @@ END
     says "broken create' ended with status 3"
 }
 
+@test "info says why there are no containers, and what to do" {
+    user_begin
+    # A leak checker wants to trace the program itself.
+    run as_user env ASAN_OPTIONS=detect_leaks=0 strace -f -o "$USER_HOME/trace" -e trace=unshare -e inject=unshare:error=EPERM shale info
+    rm -rf "$USER_HOME"
+    equal "$status" 0 "$output"
+    says "no   engine namespaces: forbidden here" "sysctl kernel.unprivileged_userns_clone=1" \
+        "no   engine oci: a runtime needs the same namespace"
+}
+
 @test "info names every runtime and what it says" {
     needs_runtime crun
     run "$SHALE" info

@@ -45,6 +45,15 @@ static void a_secret_comes_from_its_file_or_variable(void **state)
 			      sizeof(text)),
 			 1);
 	assert_string_equal(text, "from a variable");
+	assert_int_equal(find("id=a,type=env,src=SHALE_TEST_SECRET", "a", text,
+			      sizeof(text)),
+			 1);
+	assert_string_equal(text, "from a variable");
+	/* A file's name may hold a comma. */
+	make_file(s->fd, "a,b", "behind a comma");
+	snprintf(spec, sizeof(spec), "id=a,\"src=%s/a,b\"", s->path);
+	assert_int_equal(find(spec, "a", text, sizeof(text)), 1);
+	assert_string_equal(text, "behind a comma");
 }
 
 static void other_secrets_are_not_found(void **state)
@@ -54,7 +63,30 @@ static void other_secrets_are_not_found(void **state)
 	(void)state;
 	assert_int_equal(find("id=a,env=HOME", "b", text, sizeof(text)), 0);
 	assert_int_equal(find("id=ab,env=HOME", "a", text, sizeof(text)), 0);
-	assert_int_equal(find("", "a", text, sizeof(text)), 0);
+}
+
+static void a_specification_that_cannot_be_read_is_told(void **state)
+{
+	static const struct {
+		const char *spec, *message;
+	} cases[] = {
+		{ "id=a,scr=b", "\"scr=b\" is none of" },
+		{ "a", "\"a\" is none of" },
+		{ "src=b", "id= is missing" },
+		{ "id=,src=b", "id= is missing" },
+		{ "id=a,type=hex", "type=hex is neither" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		AUTO(strv_release) struct strv specs = STRV_INIT;
+		struct error err = ERROR_INIT;
+
+		strv_append(&specs, cases[i].spec);
+		assert_int_equal(secret_check(&specs, &err), -1);
+		assert_int_equal(err.kind, ERROR_USAGE);
+		assert_non_null(strstr(err.text, cases[i].message));
+	}
 }
 
 static void what_is_missing_is_named(void **state)
@@ -94,6 +126,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(a_secret_comes_from_its_file_or_variable),
 		TEST(other_secrets_are_not_found),
+		TEST(a_specification_that_cannot_be_read_is_told),
 		TEST(what_is_missing_is_named),
 		TEST(large_secrets_are_refused),
 	};
