@@ -75,6 +75,17 @@ END
     no_agents_left
 }
 
+@test "git is lent the default agent" {
+    echo '#!/bin/sh' >ssh
+    echo "ssh-add -l >>'$PWD/seen'; exit 1" >>ssh
+    chmod +x ssh
+    GIT_SSH_COMMAND=$PWD/ssh fails 1 shale build --ssh default=one ssh://git@127.0.0.1/no/such.git
+    grep -q first-key seen
+    { echo "FROM scratch"; echo "ADD git@127.0.0.1:no/such.git /src"; } >context/Dockerfile
+    GIT_SSH_COMMAND=$PWD/ssh fails 1 shale build --ssh default=two context
+    grep -q second-key seen
+}
+
 @test "a user lends keys, too" {
     user_begin
     { echo "FROM $BASE/busybox:static"; echo "COPY tool /"

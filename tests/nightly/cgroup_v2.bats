@@ -29,6 +29,7 @@ guest_agrees() { # NAME
 @test "v2: a step gets no more processor time than allowed" { guest_agrees cpus_bite; }
 @test "v2: shares become a weight" { guest_agrees shares_become_a_weight; }
 @test "v2: a step runs on the given processors" { guest_agrees cpusets_bite; }
+@test "v2: disks are no faster than allowed" { guest_agrees disks_bite; }
 @test "v2: limits bite where the builder is in a group itself" { guest_agrees inside_a_group; }
 @test "v2: the limits of a parent count" { guest_agrees a_parent_counts; }
 @test "v2: a user sets limits in a delegated subtree" { guest_agrees user_with_a_subtree; }
