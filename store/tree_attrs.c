@@ -71,6 +71,29 @@ int tree_drop_xattrs(const struct tree_file *f, const struct entry *e,
 }
 
 /*
+ * A new file mostly is what it should be. Looking costs a tenth of setting what
+ * is there already.
+ */
+static int set_owner_and_mode(const struct tree_file *f, const struct entry *e,
+			      struct error *err)
+{
+	mode_t mode = e->mode & 07777;
+	bool owned;
+	struct stat st;
+
+	if (fstat(f->fd, &st) < 0)
+		return error_sys(err, errno, "cannot examine '%.200s'",
+				 e->path);
+	owned = st.st_uid == e->uid && st.st_gid == e->gid;
+	if (!owned && fchown(f->fd, e->uid, e->gid) < 0)
+		return owner_error(errno, e, err);
+	if ((!owned || (st.st_mode & 07777) != mode) && fchmod(f->fd, mode) < 0)
+		return error_sys(err, errno, "cannot set the mode of '%.200s'",
+				 e->path);
+	return 0;
+}
+
+/*
  * The order matters: a change of owner clears the set-id bits and file
  * capabilities, and everything but the last step changes times.
  */
@@ -79,14 +102,10 @@ int tree_set_fd_attrs(const struct tree_file *f, const struct entry *e,
 {
 	const struct timespec times[2] = { e->mtime, e->mtime };
 
-	if (fchown(f->fd, e->uid, e->gid) < 0)
-		return owner_error(errno, e, err);
-	if (fchmod(f->fd, e->mode & 07777) < 0)
-		return error_sys(err, errno, "cannot set the mode of '%.200s'",
-				 e->path);
-	if (set_xattrs(f, e, err) < 0)
+	if (set_owner_and_mode(f, e, err) < 0 || set_xattrs(f, e, err) < 0)
 		return -1;
-	if (futimens(f->fd, times) < 0)
+	/* What is put into a directory changes its time: that comes last. */
+	if (e->type != ENTRY_DIR && futimens(f->fd, times) < 0)
 		return error_sys(err, errno, "cannot set the time of '%.200s'",
 				 e->path);
 	return 0;

@@ -7,7 +7,7 @@
 
 struct tree_file;
 
-/* All of them, by the open file f->fd. */
+/* All of them, by the open file f->fd; but no time of a directory. */
 int tree_set_fd_attrs(const struct tree_file *f, const struct entry *e,
 		      struct error *err);
 

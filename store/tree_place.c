@@ -103,7 +103,7 @@ int tree_put_dir(struct place *p, struct stream *contents, struct error *err)
 	if (!existed) {
 		if (found && tree_make_free(p, err) < 0)
 			return -1;
-		if (mkdirat(p->dirfd, p->name, 0700) < 0)
+		if (mkdirat(p->dirfd, p->name, p->e->mode & 0777) < 0)
 			return tree_put_error(p, err);
 	}
 	if (hides && tree_mark_opaque(p, err) < 0)

@@ -13,12 +13,13 @@
 static int create_file(struct place *p, struct error *err)
 {
 	int flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
-	int fd = openat(p->dirfd, p->name, flags, 0600);
+	mode_t mode = p->e->mode & 0777;
+	int fd = openat(p->dirfd, p->name, flags, mode);
 
 	if (fd < 0 && errno == EEXIST) {
 		if (tree_make_free(p, err) < 0)
 			return -1;
-		fd = openat(p->dirfd, p->name, flags, 0600);
+		fd = openat(p->dirfd, p->name, flags, mode);
 	}
 	return fd < 0 ? tree_put_error(p, err) : fd;
 }
@@ -92,7 +93,9 @@ static int put_symlink(struct place *p, struct stream *contents,
 		       struct error *err)
 {
 	(void)contents;
-	if (tree_make_free(p, err) < 0)
+	if (symlinkat(p->e->link, p->dirfd, p->name) == 0)
+		return set_name_attrs(p, err);
+	if (errno == EEXIST && tree_make_free(p, err) < 0)
 		return -1;
 	if (symlinkat(p->e->link, p->dirfd, p->name) < 0)
 		return tree_put_error(p, err);
