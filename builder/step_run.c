@@ -11,9 +11,13 @@
 #include "builder/sandbox/sandbox.h"
 #include "builder/step.h"
 #include "store/base/io.h"
+#include "store/base/parallel.h"
 
 #define DEFAULT_HOSTNAME "buildkitsandbox"
 #define ROOT_MODE	 0755
+
+/* Each has threads of its own to fetch and to unpack, and some megabytes. */
+#define TREES_AT_ONCE 4
 
 /* The folders of one container, in the batch's. */
 struct run_dirs {
@@ -106,21 +110,55 @@ static int make_dirs(struct step_job *job, const struct run_mounts *mounts,
 	return dress_root(job, d, err);
 }
 
-/* Trees of the layers, top first. */
+/* A layer whose tree is wanted, and where it goes among the lowers. */
+struct wanted_tree {
+	struct layer *layer;
+	int64_t size;
+	const char **path;
+};
+
+static int by_size(const void *a, const void *b)
+{
+	const struct wanted_tree *left = a, *right = b;
+
+	return (left->size < right->size) - (left->size > right->size);
+}
+
+static int make_tree(void *ctx, size_t i, struct error *err)
+{
+	struct wanted_tree *wanted = ctx;
+
+	return layer_tree(wanted[i].layer, wanted[i].path, err);
+}
+
+/*
+ * Trees of the layers, top first. Those that have to be fetched are fetched
+ * side by side, the largest first, so that none is left at the end.
+ */
 static int collect_lowers(struct step_job *job, const char ***ret, size_t *n,
 			  struct error *err)
 {
 	autofree const char **lowers =
 		calloc(job->n_layers + 1, sizeof(*lowers));
+	autofree struct wanted_tree *wanted =
+		calloc(job->n_layers + 1, sizeof(*wanted));
+	size_t n_wanted = 0;
 
-	if (!lowers)
+	if (!lowers || !wanted)
 		return error_nomem(err, "the layers of a step");
-	*n = 0;
-	for (size_t i = job->n_layers; i-- > 0;) {
-		if (layer_tree(job->layers[i], &lowers[*n], err) < 0)
-			return -1;
-		(*n)++;
+	*n = job->n_layers;
+	for (size_t i = 0; i < *n; i++) {
+		struct layer *l = job->layers[i];
+		const char **path = &lowers[*n - 1 - i];
+
+		*path = layer_known_tree(l);
+		if (!*path)
+			wanted[n_wanted++] =
+				(struct wanted_tree){ l, layer_size(l), path };
 	}
+	qsort(wanted, n_wanted, sizeof(*wanted), by_size);
+	if (parallel_for(n_wanted, TREES_AT_ONCE, make_tree, wanted, err) < 0)
+		return -1;
 	*ret = steal_pointer(&lowers);
 	return 0;
 }

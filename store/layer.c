@@ -401,3 +401,13 @@ int layer_tree(struct layer *l, const char **path, struct error *err)
 	pthread_mutex_unlock(&l->lock);
 	return rc;
 }
+
+const char *layer_known_tree(struct layer *l)
+{
+	const char *path;
+
+	pthread_mutex_lock(&l->lock);
+	path = l->tree_path;
+	pthread_mutex_unlock(&l->lock);
+	return path;
+}

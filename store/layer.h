@@ -109,6 +109,9 @@ int64_t layer_size(struct layer *l);
  */
 int layer_tree(struct layer *l, const char **path, struct error *err);
 
+/* The same if it costs nothing, else NULL. */
+const char *layer_known_tree(struct layer *l);
+
 /* The canonical uncompressed stream, verified against the diffID. */
 int layer_stream(struct layer *l, struct stream **ret, struct error *err);
 

@@ -79,6 +79,13 @@ int layer_find_blob(struct layer *l, struct descriptor *ret, struct error *err);
 int layer_open_source(struct layer *l, struct stream **ret, struct error *err);
 
 /*
+ * The same; `*hash` (part of it) tells by stream_hash_result(), once the end was
+ * read, what went by.
+ */
+int layer_open_hashed(struct layer *l, struct stream **hash,
+		      struct stream **ret, struct error *err);
+
+/*
  * layer_pack.c: write the canonical stream into `to` from tree or tar (the
  * lock is held). With `clamp`, later times become that. ERROR_NOT_FOUND when
  * there is neither form.

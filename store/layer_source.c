@@ -29,21 +29,42 @@ static int open_remote(struct layer *l, struct stream **ret, struct error *err)
 }
 
 /*
- * Verified by the descriptor's digest, then decompressed; all of that beside
- * whoever hashes and extracts the result.
+ * Verified by the descriptor's digest, then decompressed and (`hash`) hashed,
+ * each on a thread of its own beside whoever extracts the result.
  */
 static int decompress(struct stream *raw, const struct descriptor *desc,
-		      struct stream **ret, struct error *err)
+		      struct stream **hash, struct stream **ret,
+		      struct error *err)
 {
 	struct stream *s;
 
 	if (stream_verify(raw, desc->size, &desc->digest, &s, err) < 0 ||
+	    stream_ahead(s, &s, err) < 0 ||
 	    stream_decompress(s, NULL, &s, err) < 0)
 		return -1;
+	if (hash) {
+		if (stream_hash(s, &s, err) < 0)
+			return -1;
+		*hash = s;
+	}
 	return stream_ahead(s, ret, err);
 }
 
-int layer_open_source(struct layer *l, struct stream **ret, struct error *err)
+static int open_tar(int fd, uint64_t size, struct stream **hash,
+		    struct stream **ret, struct error *err)
+{
+	if (stream_from_fd(fd, true, 0, size, ret, err) < 0)
+		return -1;
+	if (!hash)
+		return 0;
+	if (stream_hash(*ret, ret, err) < 0)
+		return -1;
+	*hash = *ret;
+	return 0;
+}
+
+static int open_source(struct layer *l, struct stream **hash,
+		       struct stream **ret, struct error *err)
 {
 	AUTO(descriptor_release) struct descriptor desc = { 0 };
 	struct stream *raw;
@@ -51,7 +72,7 @@ int layer_open_source(struct layer *l, struct stream **ret, struct error *err)
 	int found, fd = layer_open_tar(l, &size, err);
 
 	if (fd >= 0)
-		return stream_from_fd(fd, true, 0, size, ret, err);
+		return open_tar(fd, size, hash, ret, err);
 	if (err->kind != ERROR_NOT_FOUND)
 		return -1;
 	found = layer_find_blob(l, &desc, err);
@@ -60,7 +81,7 @@ int layer_open_source(struct layer *l, struct stream **ret, struct error *err)
 	if (found)
 		return open_blob(l, &desc, &raw, err) < 0
 			       ? -1
-			       : decompress(raw, &desc, ret, err);
+			       : decompress(raw, &desc, hash, ret, err);
 	if (!l->has_remote && layer_read_remote_record(l, err) < 0)
 		return -1;
 	if (!l->has_remote)
@@ -69,7 +90,18 @@ int layer_open_source(struct layer *l, struct stream **ret, struct error *err)
 				 l->diff_id.text);
 	if (open_remote(l, &raw, err) < 0)
 		return -1;
-	return decompress(raw, &l->remote, ret, err);
+	return decompress(raw, &l->remote, hash, ret, err);
+}
+
+int layer_open_source(struct layer *l, struct stream **ret, struct error *err)
+{
+	return open_source(l, NULL, ret, err);
+}
+
+int layer_open_hashed(struct layer *l, struct stream **hash,
+		      struct stream **ret, struct error *err)
+{
+	return open_source(l, hash, ret, err);
 }
 
 /* A tree's stream is packed into a file that goes when it is closed. */

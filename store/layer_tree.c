@@ -21,9 +21,8 @@ static int extract_into(struct layer *l, int root, struct error *err)
 	uint64_t size;
 
 	if (tree_new(root, store_overlay_xattr_prefix(store), &tree, err) < 0 ||
-	    layer_open_source(l, &source, err) < 0 ||
-	    stream_hash(source, &hash, err) < 0 ||
-	    tar_reader_new(hash, true, &reader, err) < 0 ||
+	    layer_open_hashed(l, &hash, &source, err) < 0 ||
+	    tar_reader_new(source, true, &reader, err) < 0 ||
 	    tree_from_tar(tree, reader, err) < 0)
 		return -1;
 	stream_hash_result(hash, &diff_id, &size);
