@@ -40,8 +40,13 @@ static void append(struct vars *v, char *item)
 /* Takes `item`; NULL: no memory. */
 static void put(struct vars *v, char *item)
 {
-	size_t at = item ? position(v, item) : 0;
+	size_t at;
 
+	if (!item) {
+		v->list.failed = true;
+		return;
+	}
+	at = position(v, item);
 	if (!at) {
 		append(v, item);
 		return;
