@@ -1,6 +1,8 @@
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "builder/cli/commands.h"
 
@@ -63,10 +65,28 @@ static int run(int argc, char **argv, struct error *err)
 	return command->run(argc - 1, argv + 1, err);
 }
 
+/*
+ * A caller may have closed standard descriptors; no file of ours is to take
+ * their place. These read as empty and fail when written to.
+ */
+static void fill_standard_descriptors(void)
+{
+	int fd;
+
+	do
+		fd = open("/dev/null", O_RDONLY);
+	while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd >= 0)
+		close(fd);
+}
+
 int main(int argc, char **argv)
 {
 	struct error err = ERROR_INIT;
-	int taken = take_root(argc, argv, &err);
+	int taken;
+
+	fill_standard_descriptors();
+	taken = take_root(argc, argv, &err);
 
 	if (taken < 0)
 		return finish(-1, &err);

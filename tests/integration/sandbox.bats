@@ -152,6 +152,7 @@ ended_by() { # SIGNAL
 FROM @BASE@/busybox:static
 RUN trap '' INT TERM HUP; (sleep 4321 &) ; echo in; sleep 4321
 END
+    : >log
     # Without job control a background command would ignore SIGINT.
     set -m
     "$SHALE" build --progress=plain . >log 2>&1 </dev/null 3>&- &
