@@ -261,27 +261,31 @@ static json_t *proc_paths(const char *const *names, size_t n)
 	return list;
 }
 
-/* No value at all when there is no filter. */
 static json_t *seccomp(const struct container *c)
 {
 	struct error ignored = ERROR_INIT;
 	const char *rules = c->sb->seccomp_rules;
 
-	if (c->sb->insecure || c->sb->no_seccomp)
-		return NULL;
 	return rules ? json_parse(rules, strlen(rules), "a profile", &ignored)
 		     : oci_seccomp_default(container_caps(c));
 }
 
+/* A filter that is wanted and cannot be made is no bundle: never no filter. */
 static json_t *linux_part(const struct container *c)
 {
+	bool is_filtered = !c->sb->insecure && !c->sb->no_seccomp;
 	struct proc_protection p = container_proc_protection(c->sb);
+	json_t *part =
+		json_pack("{s:[{s:s}, {s:s}], s:o, s:o}", "namespaces", "type",
+			  "pid", "type", "mount", "maskedPaths",
+			  proc_paths(p.masked, p.n_masked), "readonlyPaths",
+			  proc_paths(p.read_only, p.n_read_only));
 
-	return json_pack("{s:[{s:s}, {s:s}], s:o, s:o, s:o*}", "namespaces",
-			 "type", "pid", "type", "mount", "maskedPaths",
-			 proc_paths(p.masked, p.n_masked), "readonlyPaths",
-			 proc_paths(p.read_only, p.n_read_only), "seccomp",
-			 seccomp(c));
+	if (!is_filtered ||
+	    json_object_set_new(part, "seccomp", seccomp(c)) == 0)
+		return part;
+	json_decref(part);
+	return NULL;
 }
 
 int oci_write_bundle(struct container *c, struct error *err)

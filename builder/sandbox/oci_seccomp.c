@@ -96,6 +96,31 @@ static json_t *test_of(const struct arg_test *t)
 			 "op", ops[t->op]);
 }
 
+static void append_test(json_t *rules, const char *name,
+			const struct arg_test *t)
+{
+	json_array_append_new(rules, json_pack("{s:[s], s:s, s:[o]}", "names",
+					       name, "action", "SCMP_ACT_ALLOW",
+					       "args", test_of(t)));
+}
+
+/* Families of sockets, of which greater ones are asked for, end below. */
+#define GREATEST 63
+
+/*
+ * Runtimes compare 64 bits, of which the kernel takes 32: with a bit above, a
+ * value that is not allowed would be greater than one that is. What is greater
+ * is said value by value.
+ */
+static void append_greater(json_t *rules, const char *name,
+			   const struct arg_test *t)
+{
+	for (uint32_t value = t->value + 1; value <= GREATEST; value++)
+		append_test(rules, name,
+			    &(struct arg_test){ t->arg, ARG_TEST_MASKED_EQUAL,
+						value, UINT32_MAX });
+}
+
 /* Tests are alternatives, so each is a rule. */
 static void append_conditional(json_t *rules,
 			       const struct seccomp_conditional *c)
@@ -108,10 +133,10 @@ static void append_conditional(json_t *rules,
 					 "action", "SCMP_ACT_ERRNO", "errnoRet",
 					 (int)(v->action & SECCOMP_RET_DATA)));
 	for (size_t i = 0; i < v->n_tests; i++)
-		json_array_append_new(
-			rules, json_pack("{s:[s], s:s, s:[o]}", "names",
-					 c->name, "action", "SCMP_ACT_ALLOW",
-					 "args", test_of(&v->tests[i])));
+		if (v->tests[i].op == ARG_TEST_GREATER)
+			append_greater(rules, c->name, &v->tests[i]);
+		else
+			append_test(rules, c->name, &v->tests[i]);
 }
 
 json_t *oci_seccomp_default(uint64_t caps)
@@ -200,12 +225,11 @@ int oci_seccomp_from_profile(const char *text, size_t len, uint64_t caps,
 
 	if (!profile || plain_rules(profile, caps, rules, err) < 0)
 		return -1;
-	out = json_pack("{s:O?, s:O*, s:o, s:O}", "defaultAction",
-			json_object_get(profile, "defaultAction"),
-			"defaultErrnoRet",
-			json_object_get(profile, "defaultErrnoRet"),
-			"architectures", profile_arches(profile), "syscalls",
-			rules);
+	out = json_pack(
+		"{s:O?, s:O*, s:o, s:O}", "defaultAction",
+		json_object_get(profile, "defaultAction"), "defaultErrnoRet",
+		json_object_get(profile, "defaultErrnoRet"), "architectures",
+		profile_arches(profile), "syscalls", rules);
 	if (!out)
 		return error_nomem(err, "a seccomp profile");
 	*ret = json_serialize(out, NULL, err);

@@ -123,6 +123,22 @@ END
     each succeeded
 }
 
+@test "an OCI runtime lets no more through" {
+    local runtime
+    cp "$BATS_FILE_TMPDIR/hostile" .
+    dockerfile <<END
+FROM @BASE@/busybox:static
+COPY hostile /bin/hostile
+RUN mkdir -p /mnt && hostile $USER_HOME/canary runtime
+USER nobody
+RUN hostile $USER_HOME/canary runtime
+END
+    for runtime in crun runc; do
+        command -v "$runtime" >/dev/null || continue
+        each succeeded --isolation=oci --runtime "$runtime"
+    done
+}
+
 # A terminal, groups, capabilities, signals, limits, descriptors and a folder
 # that the build was started with.
 @test "nothing that the builder inherited is passed on" {
