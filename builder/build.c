@@ -21,6 +21,7 @@ struct build {
 	struct resolver resolver;
 	struct plan *plan;
 	struct step_result *results;
+	struct network_pool *networks; /* NULL: none are wanted */
 	struct step_share *share;
 };
 
@@ -32,6 +33,7 @@ static void build_release(struct build *b)
 	for (i = 0; b->results && i < b->plan->n_steps; i++)
 		layer_unref(b->results[i].layer);
 	free(b->results);
+	network_pool_free(b->networks);
 	plan_free(b->plan);
 	strv_release(&b->plan_options.build_args);
 	strv_release(&b->plan_options.labels);
@@ -160,10 +162,32 @@ static int make_plan(struct build *b, struct error *err)
 	return 0;
 }
 
+static void warn_user(void *ctx, const char *line)
+{
+	progress_warn(ctx, line);
+}
+
+static int make_networks(struct build *b, struct error *err)
+{
+	const struct solve_options *so = &b->options->solve;
+	const struct network_pool_options options = {
+		.spawner = b->env->spawner,
+		.kind = so->network,
+		.or_host = so->network_or_host,
+		.warn = warn_user,
+		.ctx = b->env->progress,
+	};
+
+	if (!sandbox_network_is_pooled(so->network))
+		return 0;
+	return network_pool_new(&options, &b->networks, err);
+}
+
 static int run_steps(struct build *b, struct error *err)
 {
 	struct solve_options so = b->options->solve;
 	size_t i;
+	int rc;
 
 	for (i = 0; i < b->plan->warnings.len; i++)
 		progress_warn(b->env->progress, b->plan->warnings.items[i]);
@@ -177,12 +201,19 @@ static int run_steps(struct build *b, struct error *err)
 			   err) < 0)
 		return -1;
 	so.share = b->share;
+	if (make_networks(b, err) < 0)
+		return -1;
+	so.networks = b->networks;
 	so.contexts = b->input.contexts;
 	so.n_contexts = b->input.n_contexts;
 	b->results = calloc(b->plan->n_steps + 1, sizeof(*b->results));
 	if (!b->results)
 		return error_nomem(err, "running the build");
-	return solve(b->plan, &so, b->results, err);
+	rc = solve(b->plan, &so, b->results, err);
+	/* Their end takes a while; nobody has to wait for it yet. */
+	if (b->networks)
+		network_pool_shut(b->networks);
+	return rc;
 }
 
 /* Remembered digests serve the next build, also when this one failed. */

@@ -128,6 +128,9 @@ static void advance(struct solver *s, struct node *n)
 		want_reads(s, n, false);
 	if (!n->result_done)
 		want_ahead(s);
+	if (n->key_done && n->wanted && !n->result_done &&
+	    n->trust == TRUST_ABSENT && n->step->kind == STEP_RUN)
+		step_run_expect(&n->job);
 }
 
 /* The first failure counts; everything else is stopped. */

@@ -8,6 +8,7 @@
 #include "builder/cache_image.h"
 #include "builder/context.h"
 #include "builder/plan.h"
+#include "builder/sandbox/network.h"
 #include "builder/sandbox/resolv.h"
 #include "builder/sandbox/sandbox.h"
 #include "builder/sandbox/seccomp.h"
@@ -50,7 +51,9 @@ struct solve_options {
 	enum sandbox_isolation isolation;
 	const char *runtime;	      /* of SANDBOX_ISOLATION_OCI */
 	enum sandbox_network network; /* of RUN --network=default */
-	bool allow_host_network;      /* entitlements */
+	bool network_or_host;	      /* where that cannot be had */
+	struct network_pool *networks;
+	bool allow_host_network; /* entitlements */
 	bool allow_insecure;
 	struct sandbox_limits limits;
 	const struct sandbox_rlimit *rlimits;

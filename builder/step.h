@@ -57,6 +57,9 @@ int step_read_content(struct step_job *job, struct step_read *r,
 struct timespec step_time(const struct step_job *job);
 
 /* Each makes the layer of its kind of step. */
+/* A RUN that will most likely be run: begin with what takes long. */
+void step_run_expect(const struct step_job *job);
+
 int step_run(struct step_job *job, struct layer **ret, struct error *err);
 int step_copy(struct step_job *job, struct layer **ret, struct error *err);
 int step_workdir(struct step_job *job, struct layer **ret, struct error *err);

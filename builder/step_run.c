@@ -7,6 +7,8 @@
 #include "builder/owner.h"
 #include "builder/run_mounts.h"
 #include "builder/run_output.h"
+#include "builder/sandbox/caps.h"
+#include "builder/sandbox/network.h"
 #include "builder/sandbox/resolv.h"
 #include "builder/sandbox/sandbox.h"
 #include "builder/step.h"
@@ -173,8 +175,19 @@ struct run_state {
 	struct strv env;
 	struct buf hosts;
 	struct buf resolv_conf;
+	struct network_pool *networks;
+	struct network *network; /* one of them, or NULL */
 	struct sandbox sandbox;
 };
+
+/*
+ * By default a RUN has no rights to change its network. With more it may have
+ * left addresses, routes or rules.
+ */
+static bool network_is_clean(const struct sandbox *sb)
+{
+	return !sb->insecure && !(sb->capabilities & ~CAPS_DEFAULT);
+}
 
 static void run_state_release(struct run_state *r)
 {
@@ -186,6 +199,8 @@ static void run_state_release(struct run_state *r)
 	strv_release(&r->env);
 	buf_release(&r->hosts);
 	buf_release(&r->resolv_conf);
+	network_pool_give_back(r->networks, r->network,
+			       network_is_clean(&r->sandbox));
 }
 DEFINE_RELEASE(struct run_state, run_state_release);
 
@@ -241,6 +256,24 @@ static int choose_network(const struct step_job *job, enum sandbox_network *ret,
 			 "permits it");
 }
 
+/* Last, so that a step which cannot be run takes none. */
+static int take_network(const struct step_job *job, struct run_state *r,
+			struct error *err)
+{
+	struct sandbox *sb = &r->sandbox;
+
+	if (!sandbox_network_is_pooled(sb->network))
+		return 0;
+	r->networks = job->options->networks;
+	if (network_pool_take(r->networks, job->cancel, &r->network, err) < 0)
+		return -1;
+	if (r->network)
+		sb->network_fd = network_fd(r->network);
+	else
+		sb->network = SANDBOX_NETWORK_HOST;
+	return 0;
+}
+
 static int make_network_files(struct step_job *job, struct run_state *r,
 			      struct error *err)
 {
@@ -251,10 +284,11 @@ static int make_network_files(struct step_job *job, struct run_state *r,
 	AUTO(buf_release) struct buf host = BUF_INIT;
 
 	how.network = r->sandbox.network;
+	how.resolver = r->network ? network_resolver(r->network) : NULL;
 	if (hosts_make(hostname, (const char *const *)options->add_hosts.items,
 		       how.network, &r->hosts, err) < 0)
 		return -1;
-	if (resolv_conf_read_host(&host, err) < 0 ||
+	if (resolv_conf_read_host(how.resolver, &host, err) < 0 ||
 	    resolv_conf_make(host.data ? host.data : "", &how, &r->resolv_conf,
 			     err) < 0)
 		return -1;
@@ -321,6 +355,14 @@ static void describe(const struct step_job *job, struct run_state *r)
 	sb->insecure = run->insecure;
 }
 
+void step_run_expect(const struct step_job *job)
+{
+	const char *wish = job->step->u.run.network;
+
+	if (job->options->networks && (!wish || !strcmp(wish, "default")))
+		network_pool_prepare(job->options->networks);
+}
+
 static int prepare(struct step_job *job, struct run_state *r, struct error *err)
 {
 	const struct run_args *run = &job->step->u.run;
@@ -339,10 +381,12 @@ static int prepare(struct step_job *job, struct run_state *r, struct error *err)
 	if (run_mounts_open(job, &r->mounts, err) < 0 ||
 	    collect_mounts(job, r, err) < 0 ||
 	    make_dirs(job, &r->mounts, &r->dirs, err) < 0 ||
-	    make_env(r, run, err) < 0 || make_network_files(job, r, err) < 0)
+	    make_env(r, run, err) < 0)
 		return -1;
 	describe(job, r);
-	return 0;
+	if (take_network(job, r, err) < 0)
+		return -1;
+	return make_network_files(job, r, err);
 }
 
 /* A command that failed is named with all its arguments. */

@@ -105,7 +105,7 @@ static int parse_words(struct build_command *c, int argc, char **argv,
 		{ "explain", 0, OPTION_BOOL, &c->explain, NULL,
 		  "say why steps were not taken from the cache" },
 		{ "network", 0, OPTION_STRING, &c->network, "MODE",
-		  "network of RUN: default, none or host" },
+		  "network of RUN: default, private, none or host" },
 		{ "add-host", 0, OPTION_LIST, &c->add_hosts, "HOST:IP",
 		  "line for /etc/hosts during RUN" },
 		{ "allow", 0, OPTION_LIST, &c->allow, "ENTITLEMENT",
@@ -200,21 +200,20 @@ static const struct layer_format *wanted_format(const struct build_command *c)
 static int parse_network(const char *text, struct solve_options *so,
 			 struct error *err)
 {
-	so->network = SANDBOX_NETWORK_HOST;
-	if (!text || !strcmp(text, "default"))
-		return 0;
+	so->network = SANDBOX_NETWORK_PRIVATE;
 	/* Asked for by name it is had or refused, never the host's instead. */
-	if (!strcmp(text, "private"))
-		so->network = SANDBOX_NETWORK_PRIVATE;
+	if (!text || !strcmp(text, "default"))
+		so->network_or_host = true;
 	else if (!strcmp(text, "none"))
 		so->network = SANDBOX_NETWORK_NONE;
 	else if (!strcmp(text, "host"))
-		so->allow_host_network = true;
-	else
+		so->network = SANDBOX_NETWORK_HOST;
+	else if (strcmp(text, "private"))
 		return error_set(err, ERROR_USAGE,
 				 "unknown network mode \"%s\"; use default, "
-				 "none or host",
+				 "private, none or host",
 				 text);
+	so->allow_host_network = so->network == SANDBOX_NETWORK_HOST;
 	return 0;
 }
 

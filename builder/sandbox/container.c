@@ -24,8 +24,8 @@ uint64_t container_clone_flags(const struct sandbox *sb)
 	uint64_t flags = CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC |
 			 CLONE_NEWUTS | CLONE_NEWCGROUP;
 
-	return sb->network == SANDBOX_NETWORK_HOST ? flags
-						   : flags | CLONE_NEWNET;
+	return sb->network == SANDBOX_NETWORK_NONE ? flags | CLONE_NEWNET
+						   : flags;
 }
 
 /* Send one report; it fits the pipe, so this is one write or none. */
@@ -117,7 +117,7 @@ static const struct {
 } steps[] = {
 	{ "starting", follow_spawner, BY_ALL },
 	{ "naming the host", set_hostname, BY_ALL },
-	{ "setting up the network", container_loopback_up, BY_ALL },
+	{ "setting up the network", container_join_network, BY_ALL },
 	{ "keeping mounts apart", container_isolate_mounts, BY_ALL },
 	{ "mounting the root file system", container_mount_root, BY_ALL },
 	{ "mounting /proc", container_mount_proc, BY_NAMESPACES },
@@ -146,7 +146,10 @@ static int set_up(struct container *c, struct error *err)
 	return 0;
 }
 
-/* Mounts that have a source take the descriptors in their order. */
+/*
+ * Mounts that have a source take the descriptors in their order, and a pooled
+ * network the one behind them.
+ */
 static int hand_out_sources(struct sandbox *sb, const struct container_fds *fds,
 			    struct error *err)
 {
@@ -162,6 +165,11 @@ static int hand_out_sources(struct sandbox *sb, const struct container_fds *fds,
 					 "a mount's source is missing");
 		mounts[i].source_fd = fds->sources[used++];
 	}
+	if (!sandbox_network_is_pooled(sb->network))
+		return 0;
+	if (used == fds->n_sources)
+		return error_set(err, ERROR_INTEGRITY, "a network is missing");
+	sb->network_fd = fds->sources[used];
 	return 0;
 }
 

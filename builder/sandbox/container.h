@@ -98,7 +98,7 @@ int container_mount_files(struct container *c, struct error *err);
 int container_mount_user(struct container *c, struct error *err);
 int container_open_terminal(struct container *c, struct error *err);
 int container_enter_root(struct container *c, struct error *err);
-int container_loopback_up(struct container *c, struct error *err);
+int container_join_network(struct container *c, struct error *err);
 
 /* An overlay of three directories, by descriptor, on `target`. */
 struct mount_target;

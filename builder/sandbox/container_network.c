@@ -1,26 +1,21 @@
 /* The network namespace of a container. */
 #include <errno.h>
-#include <net/if.h>
-#include <string.h>
-#include <sys/ioctl.h>
-#include <sys/socket.h>
+#include <sched.h>
+#include <unistd.h>
 
 #include "builder/sandbox/container.h"
-#include "store/base/cleanup.h"
+#include "builder/sandbox/network_ns.h"
 
-int container_loopback_up(struct container *c, struct error *err)
+int container_join_network(struct container *c, struct error *err)
 {
-	struct ifreq request = { .ifr_name = "lo",
-				 .ifr_flags = IFF_UP | IFF_RUNNING };
-	autoclose int fd = -1;
+	const struct sandbox *sb = c->sb;
 
-	if (c->sb->network == SANDBOX_NETWORK_HOST)
+	if (sb->network == SANDBOX_NETWORK_NONE)
+		return network_loopback_up(err);
+	if (!sandbox_network_is_pooled(sb->network))
 		return 0;
-	fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	if (fd < 0)
-		return error_sys(err, errno, "cannot open a socket");
-	if (ioctl(fd, SIOCSIFFLAGS, &request) < 0)
-		return error_sys(err, errno,
-				 "cannot bring the loopback interface up");
+	if (setns(sb->network_fd, CLONE_NEWNET) < 0)
+		return error_sys(err, errno, "cannot join a private network");
+	close(sb->network_fd);
 	return 0;
 }

@@ -3,14 +3,9 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-#include "store/base/buf.h"
+#include "builder/sandbox/find_program.h"
 #include "store/base/cleanup.h"
-
-#define DEFAULT_PATH                                                           \
-	"/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 static const char *const nothing[] = { NULL };
 
@@ -50,39 +45,10 @@ struct oci_runtime_flags oci_runtime_flags(const char *path)
 	return (struct oci_runtime_flags){ nothing, nothing };
 }
 
-static bool is_program(const char *path)
-{
-	struct stat st;
-
-	return stat(path, &st) == 0 && S_ISREG(st.st_mode) &&
-	       access(path, X_OK) == 0;
-}
-
-/* 1 when found, 0 when not. */
-static int look_in_path(const char *name, char **ret, struct error *err)
-{
-	const char *path = getenv("PATH");
-
-	for (path = path ? path : DEFAULT_PATH; path;) {
-		const char *end = strchrnul(path, ':');
-		AUTO(buf_release) struct buf file = BUF_INIT;
-
-		buf_printf(&file, "%.*s/%s", (int)(end - path), path, name);
-		if (buf_check(&file, "a path", err) < 0)
-			return -1;
-		if (*path == '/' && is_program(file.data)) {
-			*ret = buf_steal(&file);
-			return 1;
-		}
-		path = *end ? end + 1 : NULL;
-	}
-	return 0;
-}
-
 static int find_any(char **ret, struct error *err)
 {
 	for (size_t i = 0; i < ARRAY_LEN(known); i++) {
-		int found = look_in_path(known[i].name, ret, err);
+		int found = find_program(known[i].name, ret, err);
 
 		if (found)
 			return found < 0 ? -1 : 0;
@@ -108,7 +74,7 @@ int oci_runtime_find(const char *name, char **ret, struct error *err)
 		return *ret ? 0
 			    : error_sys(err, errno, "cannot find '%s'", name);
 	}
-	found = look_in_path(name, ret, err);
+	found = find_program(name, ret, err);
 	if (found)
 		return found < 0 ? -1 : 0;
 	return error_set(err, ERROR_NOT_FOUND,

@@ -195,13 +195,37 @@ static void probe_mounts(struct probe_finding *f)
 	    works ? "works" : "missing or filtered; mount(2) is used");
 }
 
+static int try_network(char *made_with, size_t size, struct error *err)
+{
+	AUTO(spawner_stop) struct spawner *s = NULL;
+	AUTO(network_pool_free) struct network_pool *pool = NULL;
+	struct network_pool_options options = {
+		.kind = SANDBOX_NETWORK_PRIVATE,
+	};
+	struct network *n;
+
+	if (spawner_start(&s, err) < 0)
+		return -1;
+	options.spawner = s;
+	if (network_pool_new(&options, &pool, err) < 0 ||
+	    network_pool_take(pool, NULL, &n, err) < 0)
+		return -1;
+	snprintf(made_with, size, "%s", network_made_with(n));
+	return 0;
+}
+
 static void probe_network(struct probe_finding *f)
 {
-	const char *why = NULL;
-	bool works = sandbox_network_private_available(&why);
+	struct error err = ERROR_INIT;
+	char message[2400];
+	char made_with[32];
 
 	f->what = "private network";
-	set(f, works, "%s", works ? "works" : why);
+	if (try_network(made_with, sizeof(made_with), &err) == 0)
+		set(f, true, "works, by %s", made_with);
+	else
+		set(f, false, "%s",
+		    error_message(&err, message, sizeof(message)));
 }
 
 static void probe_limits(struct probe_finding *f)

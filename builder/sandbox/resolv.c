@@ -3,7 +3,9 @@
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/socket.h>
 
+#include "store/base/cleanup.h"
 #include "store/base/io.h"
 
 #define HOST_FILE      "/etc/resolv.conf"
@@ -75,8 +77,19 @@ static bool is_loopback(const char *server)
 struct servers {
 	struct buf *out;
 	bool keep_loopback;
+	const char *resolver;
+	bool has_resolver; /* put already */
 	size_t n;
 };
+
+static void put_resolver(struct servers *s)
+{
+	if (!s->resolver || s->has_resolver)
+		return;
+	buf_printf(s->out, "nameserver %s\n", s->resolver);
+	s->has_resolver = true;
+	s->n++;
+}
 
 static void put_server(void *ctx, const char *word, size_t len)
 {
@@ -87,8 +100,10 @@ static void put_server(void *ctx, const char *word, size_t len)
 		return;
 	memcpy(server, word, len);
 	server[len] = '\0';
-	if (!s->keep_loopback && is_loopback(server))
+	if (!s->keep_loopback && is_loopback(server)) {
+		put_resolver(s);
 		return;
+	}
 	buf_printf(s->out, "nameserver %s\n", server);
 	s->n++;
 }
@@ -99,6 +114,7 @@ static void put_servers(const char *host, const struct resolv_options *o,
 	struct servers s = {
 		.out = ret,
 		.keep_loopback = o->network == SANDBOX_NETWORK_HOST,
+		.resolver = o->resolver,
 	};
 
 	for (size_t i = 0; o->servers && o->servers[i]; i++) {
@@ -173,7 +189,8 @@ static int read_optional(const char *path, struct buf *ret, struct error *err)
 	return -1;
 }
 
-int resolv_conf_read_host(struct buf *ret, struct error *err)
+int resolv_conf_read_host(const char *resolver, struct buf *ret,
+			  struct error *err)
 {
 	AUTO(buf_release) struct buf text = BUF_INIT;
 	AUTO(buf_release) struct buf behind = BUF_INIT;
@@ -182,7 +199,7 @@ int resolv_conf_read_host(struct buf *ret, struct error *err)
 	if (read_optional(HOST_FILE, &text, err) < 0)
 		return -1;
 	each_value(text.data ? text.data : "", "nameserver", look_for_stub, &s);
-	if (s.n == 1 && s.is_stub &&
+	if (!resolver && s.n == 1 && s.is_stub &&
 	    read_optional(RESOLVED_FILE, &behind, err) < 0)
 		return -1;
 	if (behind.len)
@@ -210,6 +227,37 @@ static bool is_address(const char *text)
 	       inet_pton(AF_INET6, text, any) == 1;
 }
 
+/* Connecting a datagram socket asks for the route and sends nothing. */
+void host_address(char ret[HOST_ADDRESS_SIZE])
+{
+	struct sockaddr_in sa = { .sin_family = AF_INET, .sin_port = 9 };
+	socklen_t len = sizeof(sa);
+	autoclose int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	*ret = '\0';
+	inet_pton(AF_INET, "198.51.100.1", &sa.sin_addr);
+	if (fd >= 0 && connect(fd, (struct sockaddr *)&sa, len) == 0 &&
+	    getsockname(fd, (struct sockaddr *)&sa, &len) == 0)
+		inet_ntop(AF_INET, &sa.sin_addr, ret, HOST_ADDRESS_SIZE);
+}
+
+static int add_host_gateway(const char *text, size_t name_len,
+			    enum sandbox_network network, struct buf *ret,
+			    struct error *err)
+{
+	char address[HOST_ADDRESS_SIZE] = "127.0.0.1";
+
+	if (sandbox_network_is_pooled(network))
+		host_address(address);
+	if (network == SANDBOX_NETWORK_NONE || !*address)
+		return error_set(err, ERROR_USAGE,
+				 "bad host entry '%s': the host cannot be "
+				 "reached by this network",
+				 text);
+	buf_printf(ret, "%s\t%.*s\n", address, (int)name_len, text);
+	return 0;
+}
+
 static int add_host(const char *text, enum sandbox_network network,
 		    struct buf *ret, struct error *err)
 {
@@ -229,15 +277,8 @@ static int add_host(const char *text, enum sandbox_network network,
 		memmove(address, address + 1, len - 2);
 		address[len - 2] = '\0';
 	}
-	if (strcmp(address, "host-gateway") == 0) {
-		if (network != SANDBOX_NETWORK_HOST)
-			return error_set(err, ERROR_USAGE,
-					 "bad host entry '%s': the host can be "
-					 "reached with --network=host only",
-					 text);
-		buf_printf(ret, "127.0.0.1\t%.*s\n", (int)name_len, text);
-		return 0;
-	}
+	if (strcmp(address, "host-gateway") == 0)
+		return add_host_gateway(text, name_len, network, ret, err);
 	if (!is_address(address))
 		return error_set(err, ERROR_USAGE,
 				 "bad host entry '%s': '%s' is no address",

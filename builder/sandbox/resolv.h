@@ -8,6 +8,7 @@
 /* Lists are NULL-terminated or NULL. Each given list replaces the host's. */
 struct resolv_options {
 	enum sandbox_network network;
+	const char *resolver;	    /* stands for servers on loopback, or NULL */
 	const char *const *servers; /* --dns */
 	const char *const *search;  /* --dns-search; "." for none */
 	const char *const *options; /* --dns-option */
@@ -15,24 +16,33 @@ struct resolv_options {
 
 /*
  * Append the file's contents: the host's servers, search list and options.
- * Servers on loopback reach nothing from a network of its own and are left
- * out there; when none remains, public ones (8.8.8.8, 8.8.4.4) take their
- * place. `host` is the text of the host's file.
+ * Servers on loopback reach nothing from a network of its own: `resolver` is
+ * put there instead, or they are left out; when none remains, public ones
+ * (8.8.8.8, 8.8.4.4) take their place. `host` is the text of the host's file.
  */
 int resolv_conf_make(const char *host, const struct resolv_options *o,
 		     struct buf *ret, struct error *err);
 
 /*
  * Append the text of the host's resolver configuration. When its only server
- * is the stub of systemd-resolved, the file behind that is taken. A missing
- * file is empty.
+ * is the stub of systemd-resolved, and no `resolver` (or NULL) can ask that,
+ * the file behind it is taken. A missing file is empty.
  */
-int resolv_conf_read_host(struct buf *ret, struct error *err);
+int resolv_conf_read_host(const char *resolver, struct buf *ret,
+			  struct error *err);
+
+/*
+ * The host's own address that others reach it by, as text; empty when it has
+ * none.
+ */
+#define HOST_ADDRESS_SIZE 16
+void host_address(char ret[HOST_ADDRESS_SIZE]);
 
 /*
  * Append the contents of /etc/hosts: loopback, `hostname`, then `add_hosts`
  * in the forms of --add-host ("name:ip", "name=ip", the ip may be
- * "host-gateway" with the host's network). A bad one is ERROR_USAGE.
+ * "host-gateway": loopback with the host's network, the host's own address
+ * with a pooled one). A bad one is ERROR_USAGE.
  */
 int hosts_make(const char *hostname, const char *const *add_hosts,
 	       enum sandbox_network network, struct buf *ret,

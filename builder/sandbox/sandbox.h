@@ -30,8 +30,14 @@ enum sandbox_isolation {
 enum sandbox_network {
 	SANDBOX_NETWORK_HOST,
 	SANDBOX_NETWORK_NONE,	 /* loopback only */
-	SANDBOX_NETWORK_PRIVATE, /* own stack, way out through pasta */
+	SANDBOX_NETWORK_PRIVATE, /* own stack, way out through a program */
 };
+
+/* Is its namespace one of a pool (network.h), and not made with it? */
+static inline bool sandbox_network_is_pooled(enum sandbox_network network)
+{
+	return network == SANDBOX_NETWORK_PRIVATE;
+}
 
 enum sandbox_mount_kind {
 	SANDBOX_MOUNT_BIND,
@@ -137,6 +143,7 @@ struct sandbox {
 	bool terminal;		 /* give it a pty; see spawner_run() */
 
 	enum sandbox_network network;
+	int network_fd; /* of a pooled one: its namespace; borrowed */
 	struct sandbox_limits limits;
 	const struct sandbox_rlimit *rlimits;
 	size_t n_rlimits;

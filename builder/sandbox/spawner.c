@@ -16,7 +16,6 @@
 #include "builder/sandbox/cgroup.h"
 #include "builder/sandbox/container.h"
 #include "builder/sandbox/mount.h"
-#include "builder/sandbox/network.h"
 #include "builder/sandbox/sandbox.h"
 #include "builder/sandbox/spawner_wire.h"
 #include "builder/sandbox/wire.h"
@@ -77,8 +76,7 @@ void spawner_stop(struct spawner *s)
 
 /* What travels beside the request. Detached mounts end when closed. */
 struct cargo {
-	int fds[SPAWNER_FD_SOURCES + SPAWNER_SOURCES_MAX];
-	size_t n;
+	int fds[SPAWNER_FDS_MAX];
 	size_t n_owned; /* from SPAWNER_FD_SOURCES on */
 };
 
@@ -117,7 +115,20 @@ static int add_sources(const struct spawner *s, const struct sandbox *sb,
 			return error_wrap(err, "mounting '%s'", m->target);
 		cargo->fds[SPAWNER_FD_SOURCES + cargo->n_owned++] = fd;
 	}
-	cargo->n = SPAWNER_FD_SOURCES + cargo->n_owned;
+	return 0;
+}
+
+static int add_network(const struct sandbox *sb, struct cargo *cargo,
+		       struct error *err)
+{
+	int fd;
+
+	if (!sandbox_network_is_pooled(sb->network))
+		return 0;
+	fd = fcntl(sb->network_fd, F_DUPFD_CLOEXEC, 3);
+	if (fd < 0)
+		return error_sys(err, errno, "cannot hold a network");
+	cargo->fds[SPAWNER_FD_SOURCES + cargo->n_owned++] = fd;
 	return 0;
 }
 
@@ -138,27 +149,26 @@ static int describe(const struct sandbox *sb, size_t *len, struct error *err)
 	return steal_fd(&fd);
 }
 
-static int send_request(const struct spawner *s,
-			const struct spawner_request *request,
-			const struct cargo *cargo, struct error *err)
+int spawner_send(const struct spawner *s, const struct spawner_request *request,
+		 const int *fds, size_t n, struct error *err)
 {
 	union {
 		struct cmsghdr header;
-		char space[CMSG_SPACE(sizeof(cargo->fds))];
+		char space[CMSG_SPACE(SPAWNER_FDS_MAX * sizeof(int))];
 	} control = { 0 };
 	struct iovec iov = { (void *)request, sizeof(*request) };
 	struct msghdr msg = {
 		.msg_iov = &iov,
 		.msg_iovlen = 1,
 		.msg_control = &control,
-		.msg_controllen = CMSG_SPACE(cargo->n * sizeof(int)),
+		.msg_controllen = CMSG_SPACE(n * sizeof(int)),
 	};
 	ssize_t r;
 
 	control.header.cmsg_level = SOL_SOCKET;
 	control.header.cmsg_type = SCM_RIGHTS;
-	control.header.cmsg_len = CMSG_LEN(cargo->n * sizeof(int));
-	memcpy(CMSG_DATA(&control.header), cargo->fds, cargo->n * sizeof(int));
+	control.header.cmsg_len = CMSG_LEN(n * sizeof(int));
+	memcpy(CMSG_DATA(&control.header), fds, n * sizeof(int));
 	do
 		r = sendmsg(s->socket, &msg, MSG_NOSIGNAL);
 	while (r < 0 && errno == EINTR);
@@ -238,14 +248,8 @@ static int await_reply(int fd, struct cancel *cancel, int64_t timeout_ms,
 /* What is asked for and cannot be had is an error, never left out. */
 static int check(const struct sandbox *sb, struct error *err)
 {
-	const char *why;
-
 	if (!sb->args || !sb->args[0])
 		return error_set(err, ERROR_DOCKERFILE, "no command to run");
-	if (sb->network == SANDBOX_NETWORK_PRIVATE &&
-	    !sandbox_network_private_available(&why))
-		return error_set(err, ERROR_REFUSED, "no private network: %s",
-				 why);
 	for (size_t i = 0; i < sb->n_mounts; i++)
 		if (sb->mounts[i].discard && !sb->scratch)
 			return error_set(err, ERROR_SYSTEM,
@@ -267,7 +271,8 @@ int spawner_run(struct spawner *s, const struct sandbox *sb, int output_fd,
 	int pair[2];
 
 	if (check(sb, err) < 0 || cancel_check(cancel, err) < 0 ||
-	    add_sources(s, sb, &cargo, err) < 0)
+	    add_sources(s, sb, &cargo, err) < 0 ||
+	    add_network(sb, &cargo, err) < 0)
 		return -1;
 	description = describe(sb, &request.description_len, err);
 	if (description < 0)
@@ -282,7 +287,8 @@ int spawner_run(struct spawner *s, const struct sandbox *sb, int output_fd,
 	request.clone_flags = container_clone_flags(sb);
 	request.n_sources = cargo.n_owned;
 	request.has_limits = cgroup_is_needed(&sb->limits);
-	if (send_request(s, &request, &cargo, err) < 0)
+	if (spawner_send(s, &request, cargo.fds,
+			 SPAWNER_FD_SOURCES + cargo.n_owned, err) < 0)
 		return -1;
 	/* Else the end of the spawner would not be seen. */
 	close(steal_fd(&theirs));

@@ -26,6 +26,7 @@
 #include "builder/sandbox/container.h"
 #include "builder/sandbox/descriptors.h"
 #include "builder/sandbox/mount.h"
+#include "builder/sandbox/network_keeper.h"
 #include "builder/sandbox/seccomp.h"
 #include "builder/sandbox/spawner_wire.h"
 #include "builder/sandbox/userns.h"
@@ -56,7 +57,7 @@ struct loop {
 /* A request as it arrived; every descriptor is owned. */
 struct arrived {
 	struct spawner_request request;
-	int fds[SPAWNER_FD_SOURCES + SPAWNER_SOURCES_MAX];
+	int fds[SPAWNER_FDS_MAX];
 	size_t n;
 };
 
@@ -381,15 +382,57 @@ static int start(struct loop *loop, struct arrived *a, struct error *err)
 	return 0;
 }
 
+/*
+ * Nothing but the builder waits for a keeper. Its end is told by no signal,
+ * which makes it a child that only reap_keepers() sees.
+ */
+static int start_keeper(struct arrived *a, struct error *err)
+{
+	pid_t pid;
+
+	if (a->n != SPAWNER_FD_OUTPUT)
+		return error_set(err, ERROR_SYSTEM,
+				 "descriptors of a network were lost (too many "
+				 "open files?)");
+	pid = (pid_t)syscall(SYS_clone, network_keeper_clone_flags(), NULL,
+			     NULL, NULL, NULL);
+	if (pid < 0)
+		return error_sys(err, errno,
+				 "cannot make namespaces for a network");
+	if (pid == 0) {
+		int keep[] = { a->fds[SPAWNER_FD_REPLY],
+			       a->fds[SPAWNER_FD_DESCRIPTION] };
+
+		if (close_others(keep, ARRAY_LEN(keep), err) == 0)
+			network_keeper_main(a->fds[SPAWNER_FD_REPLY],
+					    a->fds[SPAWNER_FD_DESCRIPTION]);
+		network_keeper_refuse(a->fds[SPAWNER_FD_REPLY], err);
+		_exit(0);
+	}
+	return 0;
+}
+
+static void reap_keepers(void)
+{
+	while (waitpid(-1, NULL, WNOHANG | __WCLONE) > 0)
+		;
+}
+
 static void serve(struct loop *loop, struct arrived *a)
 {
 	struct error err = ERROR_INIT;
+	bool wants_network = a->request.wants_network;
 
 	if (loop->engine_error.kind != ERROR_NONE)
 		err = loop->engine_error;
-	else if (start(loop, a, &err) == 0)
+	else if ((wants_network ? start_keeper(a, &err)
+				: start(loop, a, &err)) == 0)
 		return;
-	if (a->n > SPAWNER_FD_REPLY)
+	if (a->n <= SPAWNER_FD_REPLY)
+		return;
+	if (wants_network)
+		network_keeper_refuse(a->fds[SPAWNER_FD_REPLY], &err);
+	else
 		reply_error(a->fds[SPAWNER_FD_REPLY], &err);
 }
 
@@ -511,6 +554,7 @@ int spawner_loop(int socket)
 		if (poll(loop.polled, 1 + 2 * loop.n, -1) < 0)
 			continue;
 		look_after_running(&loop);
+		reap_keepers();
 		if (!loop.polled[0].revents)
 			continue;
 		if (receive(&loop, &a) < 0)

@@ -195,11 +195,3 @@ END
         says "--timeout: \"$time\""
     done
 }
-
-@test "a private network that cannot be had is refused, not replaced by the host's" {
-    run shale info
-    ! grep -q '^yes *private network' <<<"$output" || skip "private networks work here"
-    try_run true --network private
-    equal "$status" 1
-    says "no private network"
-}

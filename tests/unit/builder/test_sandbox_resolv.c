@@ -106,13 +106,33 @@ static void hosts_are_added_in_every_form(void **state)
 			     "2001:db8::2\td\n");
 }
 
-static void the_host_can_be_named_on_its_own_network(void **state)
+static void the_host_has_a_name_where_it_can_be_reached(void **state)
 {
 	static const char *const add[] = { "up:host-gateway", NULL };
+	AUTO(buf_release) struct buf want = BUF_INIT;
+	char address[HOST_ADDRESS_SIZE];
 
 	(void)state;
 	check_hosts(add, SANDBOX_NETWORK_HOST, LOOPBACK "127.0.0.1\tup\n");
-	check_hosts(add, SANDBOX_NETWORK_PRIVATE, NULL);
+	check_hosts(add, SANDBOX_NETWORK_NONE, NULL);
+	host_address(address);
+	buf_printf(&want, LOOPBACK "%s\tup\n", address);
+	check_hosts(add, SANDBOX_NETWORK_PRIVATE, *address ? want.data : NULL);
+}
+
+static void a_resolver_takes_the_place_of_loopback_servers(void **state)
+{
+	const struct resolv_options o = {
+		.network = SANDBOX_NETWORK_PRIVATE,
+		.resolver = "10.0.0.3",
+	};
+
+	(void)state;
+	check("nameserver 127.0.0.53\nsearch x\n", &o,
+	      "nameserver 10.0.0.3\nsearch x\n");
+	check("nameserver 192.0.2.1\nnameserver 127.0.0.1\nnameserver ::1\n",
+	      &o, "nameserver 192.0.2.1\nnameserver 10.0.0.3\n");
+	check("nameserver 192.0.2.1\n", &o, "nameserver 192.0.2.1\n");
 }
 
 static void forged_host_entries_are_refused(void **state)
@@ -142,10 +162,12 @@ int main(void)
 		cmocka_unit_test(servers_of_the_host_are_taken),
 		cmocka_unit_test(
 			loopback_servers_hold_on_the_host_network_only),
+		cmocka_unit_test(
+			a_resolver_takes_the_place_of_loopback_servers),
 		cmocka_unit_test(without_a_server_public_ones_are_used),
 		cmocka_unit_test(given_values_replace_the_hosts),
 		cmocka_unit_test(hosts_are_added_in_every_form),
-		cmocka_unit_test(the_host_can_be_named_on_its_own_network),
+		cmocka_unit_test(the_host_has_a_name_where_it_can_be_reached),
 		cmocka_unit_test(forged_host_entries_are_refused),
 	};
 

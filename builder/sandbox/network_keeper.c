@@ -1,0 +1,201 @@
+#include "builder/sandbox/network_keeper.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "builder/sandbox/network_ns.h"
+#include "store/base/cleanup.h"
+
+/*
+ * In a mount namespace of our own; programs take no descriptor. The directory
+ * is there wherever /proc is, and no program lies below it.
+ */
+#define NS_DIR	"/proc/driver"
+#define NS_FILE NS_DIR "/netns"
+
+#define TUN "/dev/net/tun"
+
+uint64_t network_keeper_clone_flags(void)
+{
+	return CLONE_NEWPID | CLONE_NEWNS;
+}
+
+static int follow_spawner(int socket, struct error *err)
+{
+	struct pollfd p = { .fd = socket };
+
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
+		return error_sys(err, errno, "cannot tie a network to us");
+	if (poll(&p, 1, 0) > 0 && (p.revents & POLLHUP))
+		return error_set(err, ERROR_SYSTEM, "the builder has ended");
+	return 0;
+}
+
+static int read_order(int fd, struct network_order *order, struct error *err)
+{
+	if (pread(fd, order, sizeof(*order), 0) != (ssize_t)sizeof(*order))
+		return error_set(err, ERROR_INTEGRITY,
+				 "a network's description is damaged");
+	return 0;
+}
+
+/* Give the namespace a name that a program can open. */
+static int name_namespace(int ns, struct error *err)
+{
+	char source[64];
+	int fd;
+
+	snprintf(source, sizeof(source), "/proc/self/fd/%d", ns);
+	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
+	    mount("tmpfs", NS_DIR, "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC,
+		  "mode=755,size=64k") < 0)
+		return error_sys(err, errno, "cannot mount on '%s'", NS_DIR);
+	fd = open(NS_FILE, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+	if (fd >= 0)
+		close(fd);
+	if (mount(source, NS_FILE, NULL, MS_BIND, NULL) < 0)
+		return error_sys(err, errno, "cannot name a network namespace");
+	return 0;
+}
+
+/* Before a program says it in its own words. */
+static int check_tun(struct error *err)
+{
+	autoclose int fd = open(TUN, O_RDWR | O_CLOEXEC);
+
+	if (fd >= 0)
+		return 0;
+	error_sys(err, errno, "cannot open '" TUN "'");
+	return error_wrap(err, "this machine or container must have that "
+			       "device, open to us");
+}
+
+static int connect_by_program(const struct network_order *order, int ns,
+			      struct network_report *r)
+{
+	if (check_tun(&r->err) < 0 || name_namespace(ns, &r->err) < 0)
+		return -1;
+	for (size_t i = 0; i < NETWORK_PROGRAMS; i++) {
+		const char *name = network_program_name(i);
+
+		if (!order->programs[i][0] ||
+		    network_program_start(i, order->programs[i], NS_FILE,
+					  &r->err) < 0)
+			continue;
+		snprintf(r->made_with, sizeof(r->made_with), "%s", name);
+		return 0;
+	}
+	return -1;
+}
+
+static int make_network(int socket, int order_fd, struct network_report *r)
+{
+	struct network_order order;
+	int ns;
+
+	if (follow_spawner(socket, &r->err) < 0 ||
+	    read_order(order_fd, &order, &r->err) < 0)
+		return -1;
+	ns = network_ns_new(&r->err);
+	if (ns < 0 || connect_by_program(&order, ns, r) < 0)
+		return -1;
+	return ns;
+}
+
+static void send_report(int socket, const struct network_report *r, int ns)
+{
+	union {
+		struct cmsghdr header;
+		char space[CMSG_SPACE(sizeof(int))];
+	} control = { 0 };
+	struct iovec iov = { (void *)r, sizeof(*r) };
+	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
+
+	if (ns >= 0) {
+		msg.msg_control = &control;
+		msg.msg_controllen = sizeof(control);
+		control.header.cmsg_level = SOL_SOCKET;
+		control.header.cmsg_type = SCM_RIGHTS;
+		control.header.cmsg_len = CMSG_LEN(sizeof(int));
+		memcpy(CMSG_DATA(&control.header), &ns, sizeof(ns));
+	}
+	sendmsg(socket, &msg, MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
+void network_keeper_refuse(int socket, const struct error *err)
+{
+	const struct network_report r = { .has_failed = true, .err = *err };
+
+	send_report(socket, &r, -1);
+}
+
+/* Reap what has ended. Is there a process left besides us? */
+static bool has_children(int signals)
+{
+	struct signalfd_siginfo ignored;
+	pid_t pid;
+
+	if (read(signals, &ignored, sizeof(ignored)) < 0)
+		return true;
+	do
+		pid = waitpid(-1, NULL, WNOHANG);
+	while (pid > 0);
+	return pid == 0;
+}
+
+/*
+ * Until the builder lets go of the network, or its program has ended: what is
+ * left of it then is of no use.
+ */
+static void keep(int socket)
+{
+	struct pollfd p[2] = { { .fd = socket, .events = POLLIN } };
+	sigset_t child;
+
+	sigemptyset(&child);
+	sigaddset(&child, SIGCHLD);
+	p[1].fd = signalfd(-1, &child, SFD_CLOEXEC | SFD_NONBLOCK);
+	p[1].events = POLLIN;
+	for (;;) {
+		int n = poll(p, 2, -1);
+
+		if (n > 0 && p[0].revents)
+			return;
+		if (n > 0 && p[1].revents && !has_children(p[1].fd))
+			return;
+	}
+}
+
+/* Our end would do it as well, but close the socket first. */
+static void end_all(void)
+{
+	kill(-1, SIGKILL);
+	while (waitpid(-1, NULL, 0) > 0 || errno == EINTR)
+		;
+}
+
+_Noreturn void network_keeper_main(int socket, int order)
+{
+	struct network_report r = { .has_failed = true };
+	int ns = make_network(socket, order, &r);
+
+	r.has_failed = ns < 0;
+	send_report(socket, &r, ns);
+	if (ns >= 0) {
+		close(ns);
+		keep(socket);
+	}
+	end_all();
+	_exit(0);
+}
