@@ -256,7 +256,7 @@ nothing_left() {
     for program in pasta slirp4netns; do
         started "$T/$program.log" ip netns exec "$HOST" "$SHALE" build --progress=plain --no-cache --network=private .
         for _ in $(seq 100); do
-            grep -q " inside" "$T/$program.log" && break
+            grep -q "[0-9] inside$" "$T/$program.log" && break
             sleep 0.1
         done
         helpers | grep -q "^/*[a-z/]*$program"
