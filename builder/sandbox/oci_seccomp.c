@@ -9,22 +9,32 @@
 #include "builder/sandbox/seccomp_condition.h"
 #include "builder/sandbox/seccomp_profile.h"
 
+/* Numbers of one ABI; none reaches this many. */
+#define NUMBERS 1024
+#define X32_BIT 0x40000000
+
+/* The last address family there is, AF_MCTP; AF_MAX depends on headers. */
+#define FAMILY_LAST 45
+
 /* This machine's ABIs, its own first. */
-static const char *const arches[] = {
+static const struct {
+	const char *name;
+	uint32_t token;
+} arches[] = {
 #if defined(__x86_64__)
-	"SCMP_ARCH_X86_64",
-	"SCMP_ARCH_X86",
-	"SCMP_ARCH_X32",
+	{ "SCMP_ARCH_X86_64", SCMP_ARCH_X86_64 },
+	{ "SCMP_ARCH_X86", SCMP_ARCH_X86 },
+	{ "SCMP_ARCH_X32", SCMP_ARCH_X32 },
 #elif defined(__aarch64__)
-	"SCMP_ARCH_AARCH64",
-	"SCMP_ARCH_ARM",
+	{ "SCMP_ARCH_AARCH64", SCMP_ARCH_AARCH64 },
+	{ "SCMP_ARCH_ARM", SCMP_ARCH_ARM },
 #elif defined(__s390x__)
-	"SCMP_ARCH_S390X",
-	"SCMP_ARCH_S390",
+	{ "SCMP_ARCH_S390X", SCMP_ARCH_S390X },
+	{ "SCMP_ARCH_S390", SCMP_ARCH_S390 },
 #elif defined(__powerpc64__)
-	"SCMP_ARCH_PPC64LE",
+	{ "SCMP_ARCH_PPC64LE", SCMP_ARCH_PPC64LE },
 #elif defined(__riscv)
-	"SCMP_ARCH_RISCV64",
+	{ "SCMP_ARCH_RISCV64", SCMP_ARCH_RISCV64 },
 #endif
 };
 
@@ -33,95 +43,149 @@ static json_t *own_arches(void)
 	json_t *list = json_array();
 
 	for (size_t i = 0; i < ARRAY_LEN(arches); i++)
-		json_array_append_new(list, json_string(arches[i]));
+		json_array_append_new(list, json_string(arches[i].name));
 	return list;
 }
 
-/* Append the blank-separated `names` to an array. */
-static void append_names(json_t *list, const char *names)
+/* Put the blank-separated `names` into a set. */
+static void add_names(json_t *set, const char *names)
 {
 	while (*names) {
 		size_t len = strcspn(names, " ");
+		char name[64];
 
-		if (len)
-			json_array_append_new(list, json_stringn(names, len));
+		if (len && len < sizeof(name)) {
+			memcpy(name, names, len);
+			name[len] = '\0';
+			json_object_set_new(set, name, json_null());
+		}
 		names += len;
 		names += strspn(names, " ");
 	}
 }
 
-static bool has_name(const json_t *list, const char *name)
-{
-	json_t *item;
-	size_t i;
-
-	json_array_foreach(list, i, item)
-	{
-		if (!strcmp(json_string_value(item), name))
-			return true;
-	}
-	return false;
-}
-
 /* What needs no look at arguments; runtimes skip names they do not know. */
 static json_t *allowed_names(uint64_t caps)
 {
-	json_t *list = json_array();
+	json_t *set = json_object();
 
-	append_names(list, seccomp_allowed);
+	add_names(set, seccomp_allowed);
 	for (size_t i = 0; i < n_seccomp_numbered; i++)
 		if (seccomp_numbered[i].cap < 0 ||
 		    caps & CAPS_BIT(seccomp_numbered[i].cap))
-			append_names(list, seccomp_numbered[i].name);
+			add_names(set, seccomp_numbered[i].name);
 	for (size_t i = 0; i < n_seccomp_cap_rules; i++)
 		if (caps & CAPS_BIT(seccomp_cap_rules[i].cap))
-			append_names(list, seccomp_cap_rules[i].names);
-	return list;
+			add_names(set, seccomp_cap_rules[i].names);
+	return set;
 }
 
-static json_t *test_of(const struct arg_test *t)
+static bool is_conditional(const char *name)
 {
-	static const char *const ops[] = {
-		[ARG_TEST_LESS] = "SCMP_CMP_LT",
-		[ARG_TEST_EQUAL] = "SCMP_CMP_EQ",
-		[ARG_TEST_GREATER] = "SCMP_CMP_GT",
-		[ARG_TEST_MASKED_EQUAL] = "SCMP_CMP_MASKED_EQ",
-	};
-	bool is_masked = t->op == ARG_TEST_MASKED_EQUAL;
-
-	/* A masked comparison has the mask first. */
-	return json_pack("{s:i, s:I, s:I, s:s}", "index", (int)t->arg, "value",
-			 (json_int_t)(is_masked ? t->mask : t->value),
-			 "valueTwo", (json_int_t)(is_masked ? t->value : 0),
-			 "op", ops[t->op]);
+	for (size_t i = 0; i < n_seccomp_conditional; i++)
+		if (!strcmp(seccomp_conditional[i].name, name))
+			return true;
+	return false;
 }
 
+/*
+ * All that is known and in no other list. What is in none does not exist, so
+ * that libc falls back: runtimes differ in what they do with calls younger than
+ * they are.
+ */
+static json_t *denied_names(const json_t *allowed)
+{
+	json_t *set = json_object();
+
+	for (size_t i = 0; i < ARRAY_LEN(arches); i++)
+		for (int n = 0; n < NUMBERS; n++) {
+			uint32_t arch = arches[i].token;
+			int number = arch == SCMP_ARCH_X32 ? n | X32_BIT : n;
+			autofree char *name =
+				seccomp_syscall_resolve_num_arch(arch, number);
+
+			if (name && !json_object_get(allowed, name) &&
+			    !is_conditional(name))
+				json_object_set_new(set, name, json_null());
+		}
+	return set;
+}
+
+/* Takes both sets of values; `args` NULL: none. */
+static json_t *rule(json_t *names, bool allows, int number, json_t *args)
+{
+	json_t *r = json_pack("{s:o, s:s, s:o*}", "names", names, "action",
+			      allows ? "SCMP_ACT_ALLOW" : "SCMP_ACT_ERRNO",
+			      "args", args);
+
+	if (!allows)
+		json_object_set_new(r, "errnoRet", json_integer(number));
+	return r;
+}
+
+static json_t *rule_for_set(const json_t *set, bool allows)
+{
+	json_t *names = json_array();
+	const char *name;
+	json_t *ignored;
+
+	json_object_foreach((json_t *)set, name, ignored)
+		json_array_append_new(names, json_string(name));
+	return rule(names, allows, EPERM, NULL);
+}
+
+/*
+ * Only a masked comparison looks at the 32 bits that the kernel looks at; the
+ * others take in what an attacker put above.
+ */
+static void append_masked(json_t *rules, const char *name, unsigned arg,
+			  uint32_t mask, uint32_t value, bool allows)
+{
+	json_t *args = json_pack("[{s:i, s:I, s:I, s:s}]", "index", (int)arg,
+				 "value", (json_int_t)mask, "valueTwo",
+				 (json_int_t)value, "op", "SCMP_CMP_MASKED_EQ");
+
+	json_array_append_new(
+		rules, rule(json_pack("[s]", name), allows, EPERM, args));
+}
+
+/* A masked comparison's opposite: any bit that was to be 0 is 1. */
+static void append_opposite(json_t *rules, const char *name,
+			    const struct arg_test *t)
+{
+	for (uint32_t bit = 1; bit; bit <<= 1)
+		if (t->mask & bit)
+			append_masked(rules, name, t->arg, bit, bit, false);
+}
+
+/* Ordered comparisons are of families, of which there are few. */
 static void append_test(json_t *rules, const char *name,
 			const struct arg_test *t)
 {
-	json_array_append_new(rules, json_pack("{s:[s], s:s, s:[o]}", "names",
-					       name, "action", "SCMP_ACT_ALLOW",
-					       "args", test_of(t)));
-}
+	uint32_t first = t->op == ARG_TEST_GREATER ? t->value + 1
+			 : t->op == ARG_TEST_LESS  ? 0
+						   : t->value;
+	uint32_t last = t->op == ARG_TEST_GREATER ? FAMILY_LAST
+			: t->op == ARG_TEST_LESS  ? t->value - 1
+						  : t->value;
 
-/* Families of sockets, of which greater ones are asked for, end below. */
-#define GREATEST 63
+	if (t->op == ARG_TEST_MASKED_EQUAL) {
+		append_masked(rules, name, t->arg, t->mask, t->value, true);
+		append_opposite(rules, name, t);
+		return;
+	}
+	for (uint32_t value = first; value <= last && value >= first; value++) {
+		append_masked(rules, name, t->arg, UINT32_MAX, value, true);
+		if (value == UINT32_MAX)
+			return;
+	}
+}
 
 /*
- * Runtimes compare 64 bits, of which the kernel takes 32: with a bit above, a
- * value that is not allowed would be greater than one that is. What is greater
- * is said value by value.
+ * Tests are alternatives, so each is a rule. What none of them allows is
+ * denied like a call that does not exist: libseccomp takes no second action
+ * for a call that 32-bit programs make through another (socketcall).
  */
-static void append_greater(json_t *rules, const char *name,
-			   const struct arg_test *t)
-{
-	for (uint32_t value = t->value + 1; value <= GREATEST; value++)
-		append_test(rules, name,
-			    &(struct arg_test){ t->arg, ARG_TEST_MASKED_EQUAL,
-						value, UINT32_MAX });
-}
-
-/* Tests are alternatives, so each is a rule. */
 static void append_conditional(json_t *rules,
 			       const struct seccomp_conditional *c)
 {
@@ -129,28 +193,25 @@ static void append_conditional(json_t *rules,
 
 	if (!v->n_tests)
 		json_array_append_new(
-			rules, json_pack("{s:[s], s:s, s:i}", "names", c->name,
-					 "action", "SCMP_ACT_ERRNO", "errnoRet",
-					 (int)(v->action & SECCOMP_RET_DATA)));
+			rules, rule(json_pack("[s]", c->name), false,
+				    (int)(v->action & SECCOMP_RET_DATA), NULL));
 	for (size_t i = 0; i < v->n_tests; i++)
-		if (v->tests[i].op == ARG_TEST_GREATER)
-			append_greater(rules, c->name, &v->tests[i]);
-		else
-			append_test(rules, c->name, &v->tests[i]);
+		append_test(rules, c->name, &v->tests[i]);
 }
 
 json_t *oci_seccomp_default(uint64_t caps)
 {
-	json_t *names = allowed_names(caps);
+	AUTO(json_decref) json_t *allowed = allowed_names(caps);
+	AUTO(json_decref) json_t *denied = denied_names(allowed);
 	json_t *rules = json_array();
 
 	for (size_t i = 0; i < n_seccomp_conditional; i++)
-		if (!has_name(names, seccomp_conditional[i].name))
+		if (!json_object_get(allowed, seccomp_conditional[i].name))
 			append_conditional(rules, &seccomp_conditional[i]);
-	json_array_append_new(rules, json_pack("{s:o, s:s}", "names", names,
-					       "action", "SCMP_ACT_ALLOW"));
+	json_array_append_new(rules, rule_for_set(allowed, true));
+	json_array_append_new(rules, rule_for_set(denied, false));
 	return json_pack("{s:s, s:i, s:o, s:o}", "defaultAction",
-			 "SCMP_ACT_ERRNO", "defaultErrnoRet", EPERM,
+			 "SCMP_ACT_ERRNO", "defaultErrnoRet", ENOSYS,
 			 "architectures", own_arches(), "syscalls", rules);
 }
 
@@ -170,7 +231,7 @@ static json_t *profile_arches(const json_t *profile)
 	{
 		const char *name = json_get_string(entry, "architecture");
 
-		if (!name || strcmp(name, arches[0]) != 0)
+		if (!name || strcmp(name, arches[0].name) != 0)
 			continue;
 		json_array_append_new(list, json_string(name));
 		json_array_extend(list,
