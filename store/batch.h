@@ -55,6 +55,17 @@ int batch_add_object(struct batch *b, const char *name, const char *dest,
 int batch_add_record(struct batch *b, const char *dest, const void *data,
 		     size_t len, struct error *err);
 
+/* Lists what a batch uses, in its folder: one object a line. */
+#define BATCH_PINS "pins"
+
+/*
+ * Keep the collector (gc.h) from the object that `dest` is or lies in, as long
+ * as the batch lives: a layer's folder, a snapshot, a blob. Pin first, then
+ * look whether it is there. What is added to a batch, and what layer and blob
+ * handles stand for, is pinned already.
+ */
+int batch_pin(struct batch *b, const char *dest, struct error *err);
+
 /*
  * Where the object that will be `dest` is now: its path relative to the
  * store's root, inside tmp/ before publication. The caller frees; NULL

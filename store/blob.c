@@ -33,9 +33,12 @@ int blob_open(struct store *s, struct batch *b, const struct digest *digest,
 	      uint64_t *size_bytes, struct error *err)
 {
 	struct blob_path path = blob_path(digest);
-	autoclose int fd = batch_open_object(s, b, path.text, O_RDONLY, err);
+	autoclose int fd = -1;
 	struct stat st;
 
+	if (b && batch_pin(b, path.text, err) < 0)
+		return -1;
+	fd = batch_open_object(s, b, path.text, O_RDONLY, err);
 	if (fd < 0) {
 		if (err->kind == ERROR_NOT_FOUND)
 			error_set(err, ERROR_NOT_FOUND,

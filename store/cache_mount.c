@@ -154,12 +154,70 @@ static int make_folder(struct cache_mount *m, mode_t mode, uid_t uid, gid_t gid,
 	return 0;
 }
 
+/*
+ * Is the folder still where it was found? The collector takes away those that
+ * nobody has locked, holding the store's lock; what is ours now and there
+ * while we hold that is ours for good.
+ */
+static int is_in_place(const struct cache_mount *m, struct store *s,
+		       const char *id, const struct cancel *cancel,
+		       struct error *err)
+{
+	autoclose int held = store_lock(s, false, cancel, err);
+	char path[sizeof("mounts/") + DIGEST_HEX_LEN];
+	struct stat ours, named;
+	struct digest digest;
+
+	if (held < 0)
+		return -1;
+	digest_bytes(id, strlen(id), &digest);
+	snprintf(path, sizeof(path), "mounts/%s", digest_hex(&digest));
+	return fstat(m->dir, &ours) == 0 &&
+	       fstatat(store_fd(s), path, &named, AT_SYMLINK_NOFOLLOW) == 0 &&
+	       ours.st_dev == named.st_dev && ours.st_ino == named.st_ino;
+}
+
+/* Of a cancelled wait `sys` is a signal, which may be any number. */
+static bool is_absent(const struct error *err)
+{
+	return err->kind == ERROR_SYSTEM && err->sys == ENOENT;
+}
+
+/* 1; 0 when the folder was taken away meanwhile; -1. */
+static int try_locked(struct cache_mount *m, struct store *s, const char *id,
+		      bool make, const struct cancel *cancel, struct error *err)
+{
+	if (open_dir(m, s, id, make, err) < 0)
+		return make && is_absent(err) ? 0 : -1;
+	/* Of a folder that is being removed no file can be opened. */
+	if (lock_mount(m, cancel, err) < 0)
+		return is_absent(err) ? 0 : -1;
+	return is_in_place(m, s, id, cancel, err);
+}
+
+static int open_locked(struct cache_mount *m, struct store *s, const char *id,
+		       bool make, const struct cancel *cancel,
+		       struct error *err)
+{
+	for (;;) {
+		int there = try_locked(m, s, id, make, cancel, err);
+
+		if (there)
+			return there < 0 ? -1 : 0;
+		if (m->lock >= 0)
+			close(steal_fd(&m->lock));
+		if (m->dir >= 0)
+			close(steal_fd(&m->dir));
+		error_clear(err);
+	}
+}
+
 static int open_mount(struct cache_mount *m, struct store *s, const char *id,
 		      bool make, const struct cancel *cancel, struct error *err)
 {
 	struct digest digest;
 
-	if (open_dir(m, s, id, make, err) < 0 || lock_mount(m, cancel, err) < 0)
+	if (open_locked(m, s, id, make, cancel, err) < 0)
 		return error_wrap(err, "cache mount '%s'", id);
 	digest_bytes(id, strlen(id), &digest);
 	if (asprintf(&m->path, "%s/mounts/%s/%u", store_path(s),
@@ -202,7 +260,7 @@ int cache_mount_open_existing(struct store *s, const char *id,
 	m->how = CACHE_LOCKED;
 	m->dir = m->lock = -1;
 	if (open_mount(m, s, id, false, cancel, err) < 0) {
-		if (err->sys != ENOENT)
+		if (!is_absent(err))
 			return -1;
 		error_clear(err);
 		return 0;

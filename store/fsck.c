@@ -176,7 +176,9 @@ int fsck_run(struct batch *b, const struct fsck_options *options,
 		.cancel = cancel,
 		.lock = PTHREAD_MUTEX_INITIALIZER,
 	};
-	int done = check_all(&f, err);
+	/* Objects that vanish while they are checked would be faults. */
+	autoclose int held = store_lock(batch_store(b), false, cancel, err);
+	int done = held < 0 ? -1 : check_all(&f, err);
 
 	pthread_mutex_destroy(&f.lock);
 	if (ret)

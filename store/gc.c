@@ -21,6 +21,7 @@ struct gc {
 	struct store *store;
 	const struct gc_options *options;
 	struct gc_marks *marks;
+	struct map *sizes; /* of objects, taken before the lock */
 	int tmp;
 	int trash; /* our folder in tmp/; its lock says that we live */
 	char name[32];
@@ -33,6 +34,7 @@ static void gc_release(struct gc *g)
 	struct error ignored;
 
 	gc_marks_free(g->marks);
+	map_free(g->sizes);
 	if (g->trash >= 0) {
 		io_remove_tree(g->tmp, g->name, &ignored);
 		close(g->trash);
@@ -260,7 +262,8 @@ static int shrink(struct gc *g, struct error *err)
 {
 	AUTO(gc_budget_release) struct gc_budget budget = { 0 };
 
-	if (gc_budget_plan(g->store, g->options->max_bytes, &budget, err) < 0)
+	if (gc_budget_plan(g->store, g->options->max_bytes, g->sizes, &budget,
+			   err) < 0)
 		return -1;
 	for (size_t i = 0; i < budget.n_victims; i++) {
 		const struct gc_victim *v = &budget.items[i];
@@ -310,23 +313,6 @@ static int empty_trash(struct gc *g, const struct cancel *cancel,
 	return 0;
 }
 
-/* Nobody adds anything while the lock is held. */
-static int lock_store(struct gc *g, const struct cancel *cancel,
-		      struct error *err)
-{
-	int fd;
-
-	if (g->options->wait)
-		return store_lock(g->store, true, cancel, err);
-	fd = lock_open(store_fd(g->store), "lock",
-		       LOCK_CREATE | LOCK_EXCLUSIVE | LOCK_TRY, NULL, err);
-	if (fd < 0 && err->sys == EWOULDBLOCK)
-		error_set(err, ERROR_REFUSED,
-			  "the store '%s' is in use by a build",
-			  store_path(g->store));
-	return fd;
-}
-
 int gc_run(struct store *s, const struct gc_options *options,
 	   const struct cancel *cancel, struct gc_report *ret,
 	   struct error *err)
@@ -338,8 +324,12 @@ int gc_run(struct store *s, const struct gc_options *options,
 		.tmp = -1,
 		.trash = -1,
 	};
-	autoclose int held = lock_store(&g, cancel, err);
+	autoclose int held = -1;
 
+	if (options->max_bytes && gc_sizes_new(s, &g.sizes, err) < 0)
+		return error_wrap(err, "freeing space");
+	/* Nobody pins anything while this is held. */
+	held = store_lock(s, true, cancel, err);
 	if (held < 0)
 		return -1;
 	if (make_trash(&g, err) < 0 || collect(&g, err) < 0)

@@ -1,7 +1,7 @@
 /*
- * Freeing space: what no name and no remembered step leads to is removed.
- * Works on a full disk, and beside running builds as far as it can: it needs
- * a moment in which no batch is open.
+ * Freeing space: what no name and no remembered step leads to, and no running
+ * build has pinned (batch_pin()), is removed. Works on a full disk, and beside
+ * running builds.
  */
 #ifndef STORE_GC_H
 #define STORE_GC_H
@@ -25,7 +25,6 @@ struct gc_options {
 	 * stays in any case.
 	 */
 	uint64_t max_bytes;
-	bool wait; /* for running builds to end, else ERROR_REFUSED */
 };
 
 struct gc_report {

@@ -9,7 +9,6 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "store/base/map.h"
 #include "store/base/timefmt.h"
 #include "store/gc_mark.h"
 #include "store/usage.h"
@@ -24,6 +23,8 @@ struct object {
 struct plan {
 	struct store *store;
 	struct gc_budget *budget;
+	const struct map *sizes;
+	struct map *measured; /* or what is to become that */
 	struct object **objects;
 	size_t n_objects, capacity;
 	struct map *dropped; /* names of steps that are victims for now */
@@ -68,6 +69,43 @@ static int for_each(struct plan *p, const char *path, unsigned kind,
 	return 0;
 }
 
+/* Objects never change: a size that is known stays. */
+struct size_key {
+	char text[sizeof("0/") + 128];
+};
+
+static struct size_key size_key(unsigned kind, const char *name)
+{
+	struct size_key key;
+
+	snprintf(key.text, sizeof(key.text), "%u/%s", kind, name);
+	return key;
+}
+
+static uint64_t size_of(const struct plan *p, unsigned kind, int dirfd,
+			const char *name)
+{
+	struct size_key key = size_key(kind, name);
+	const uint64_t *known = map_get(p->sizes, key.text, strlen(key.text));
+
+	return known ? *known : usage_of(dirfd, name);
+}
+
+static int measure_object(struct plan *p, unsigned kind, int dirfd,
+			  const char *name, struct error *err)
+{
+	struct size_key key = size_key(kind, name);
+	uint64_t *bytes = malloc(sizeof(*bytes));
+
+	if (!bytes)
+		return error_nomem(err, "collecting garbage");
+	*bytes = usage_of(dirfd, name);
+	if (map_put(p->measured, key.text, strlen(key.text), bytes) == 0)
+		return 0;
+	free(bytes);
+	return error_nomem(err, "collecting garbage");
+}
+
 static int add_object(struct plan *p, unsigned kind, int dirfd,
 		      const char *name, struct error *err)
 {
@@ -88,7 +126,7 @@ static int add_object(struct plan *p, unsigned kind, int dirfd,
 	if (!o)
 		return error_nomem(err, "collecting garbage");
 	o->kind = (enum gc_kind)kind;
-	o->bytes = usage_of(dirfd, name);
+	o->bytes = size_of(p, kind, dirfd, name);
 	memcpy(o->name, name, len);
 	p->objects[p->n_objects++] = o;
 	return 0;
@@ -164,11 +202,20 @@ static int measure(struct plan *p, size_t n, uint64_t *ret, struct error *err)
 	return 0;
 }
 
+static int each_object(struct plan *p,
+		       int (*visit)(struct plan *p, unsigned kind, int dirfd,
+				    const char *name, struct error *err),
+		       struct error *err)
+{
+	if (for_each(p, "layers/sha256", GC_LAYER, visit, err) < 0 ||
+	    for_each(p, "snapshots", GC_SNAPSHOT, visit, err) < 0)
+		return -1;
+	return for_each(p, "blobs/sha256", GC_BLOB, visit, err);
+}
+
 static int list_all(struct plan *p, struct error *err)
 {
-	if (for_each(p, "layers/sha256", GC_LAYER, add_object, err) < 0 ||
-	    for_each(p, "snapshots", GC_SNAPSHOT, add_object, err) < 0 ||
-	    for_each(p, "blobs/sha256", GC_BLOB, add_object, err) < 0 ||
+	if (each_object(p, add_object, err) < 0 ||
 	    for_each(p, "cache", false, add_victim, err) < 0 ||
 	    for_each(p, "mounts", true, add_victim, err) < 0)
 		return -1;
@@ -178,10 +225,24 @@ static int list_all(struct plan *p, struct error *err)
 	return 0;
 }
 
-int gc_budget_plan(struct store *s, uint64_t max_bytes, struct gc_budget *ret,
-		   struct error *err)
+int gc_sizes_new(struct store *s, struct map **ret, struct error *err)
 {
-	AUTO(plan_release) struct plan p = { .store = s, .budget = ret };
+	AUTO(map_free) struct map *sizes = map_new(free);
+	struct plan p = { .store = s, .measured = sizes };
+
+	if (!sizes)
+		return error_nomem(err, "collecting garbage");
+	if (each_object(&p, measure_object, err) < 0)
+		return -1;
+	*ret = steal_pointer(&sizes);
+	return 0;
+}
+
+int gc_budget_plan(struct store *s, uint64_t max_bytes, const struct map *sizes,
+		   struct gc_budget *ret, struct error *err)
+{
+	AUTO(plan_release)
+	struct plan p = { .store = s, .budget = ret, .sizes = sizes };
 	size_t low = 0, high;
 
 	if (list_all(&p, err) < 0)

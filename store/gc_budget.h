@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <time.h>
 
+#include "store/base/map.h"
 #include "store/store.h"
 
 struct gc_victim {
@@ -22,9 +23,15 @@ struct gc_budget {
 	size_t n_victims;
 };
 
+/*
+ * Measure all objects, which takes its time; what comes later is measured when
+ * it is met.
+ */
+int gc_sizes_new(struct store *s, struct map **ret, struct error *err);
+
 /* As few as will do; all, when even that is not enough. */
-int gc_budget_plan(struct store *s, uint64_t max_bytes, struct gc_budget *ret,
-		   struct error *err);
+int gc_budget_plan(struct store *s, uint64_t max_bytes, const struct map *sizes,
+		   struct gc_budget *ret, struct error *err);
 void gc_budget_release(struct gc_budget *b);
 DEFINE_RELEASE(struct gc_budget, gc_budget_release);
 

@@ -1,7 +1,8 @@
 /*
- * Roots are names (each leads to a config and perhaps a manifest) and cache
- * records (each leads to a layer). From there: a config to its layers, a layer
- * to its tree and blobs, a tree to the layer it is known as.
+ * Roots are names (each leads to a config and perhaps a manifest), cache
+ * records (each leads to a layer) and pins of batches. From there: a config to
+ * its layers, a layer to its tree and blobs, a tree to the layer it is known
+ * as.
  *
  * A record that is damaged leads nowhere; but when one cannot be read for
  * another reason, nothing may be taken for garbage.
@@ -14,12 +15,14 @@
 #include "store/base/io.h"
 #include "store/base/json.h"
 #include "store/base/map.h"
+#include "store/batch.h"
 #include "store/blob.h"
 #include "store/image_config.h"
 #include "store/manifest.h"
 #include "store/names.h"
 
 #define RECORD_MAX ((size_t)16 << 20)
+#define PINS_MAX   ((size_t)256 << 20)
 
 struct gc_marks {
 	struct store *store;
@@ -288,6 +291,82 @@ static int mark_steps(struct gc_marks *m,
 	return 0;
 }
 
+/* "layers/sha256/HEX", "snapshots/ID" or "blobs/sha256/HEX" */
+static int mark_pin(struct gc_marks *m, const char *object, struct error *err)
+{
+	const char *slash = strrchr(object, '/');
+	char text[sizeof(((struct digest *)0)->text) + 1];
+	struct error ignored;
+	struct digest digest;
+
+	if (!slash)
+		return 0;
+	if (!strncmp(object, "snapshots/", 10))
+		return mark_snapshot(m, slash + 1, err);
+	snprintf(text, sizeof(text), "sha256:%s", slash + 1);
+	if (digest_parse(text, &digest, &ignored) < 0)
+		return 0;
+	if (!strncmp(object, "layers/", 7))
+		return mark_layer(m, &digest, err);
+	return mark(m, GC_BLOB, digest_hex(&digest), err) < 0 ? -1 : 0;
+}
+
+/* A line that is not whole was written by somebody who is dead. */
+static int mark_pins_of(struct gc_marks *m, int tmp, const char *batch,
+			struct error *err)
+{
+	AUTO(buf_release) struct buf text = BUF_INIT;
+	struct error problem = ERROR_INIT;
+	autofree char *path = NULL;
+	char *line, *end;
+
+	if (asprintf(&path, "%s/" BATCH_PINS, batch) < 0) {
+		path = NULL;
+		return error_nomem(err, "collecting garbage");
+	}
+	if (io_read_file(tmp, path, PINS_MAX, &text, &problem) < 0) {
+		/* No pins, no batch, or no longer. */
+		if (problem.kind == ERROR_NOT_FOUND || problem.sys == ENOTDIR)
+			return 0;
+		*err = problem;
+		return -1;
+	}
+	for (line = text.data; line && (end = strchr(line, '\n'));
+	     line = end + 1) {
+		*end = '\0';
+		if (mark_pin(m, line, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+/*
+ * Of batches that died meanwhile, too: they keep little, and not for long.
+ * This comes first: what a batch that ends now has published is found by the
+ * names and steps that are read after.
+ */
+static int mark_pins(struct gc_marks *m, struct error *err)
+{
+	autodir DIR *dir = NULL;
+	struct dirent *e;
+	int fd = openat(store_fd(m->store), "tmp",
+			O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd < 0)
+		return error_sys(err, errno, "cannot read '%s/tmp'",
+				 store_path(m->store));
+	dir = fdopendir(fd);
+	if (!dir) {
+		close(fd);
+		return error_nomem(err, "collecting garbage");
+	}
+	while ((e = readdir(dir)))
+		if (e->d_name[0] != '.' &&
+		    mark_pins_of(m, fd, e->d_name, err) < 0)
+			return -1;
+	return 0;
+}
+
 int gc_mark(struct store *s, bool (*wanted)(void *ctx, const char *file),
 	    void *ctx, struct gc_marks **ret, struct error *err)
 {
@@ -302,7 +381,7 @@ int gc_mark(struct store *s, bool (*wanted)(void *ctx, const char *file),
 		if (!m->sets[i])
 			return error_nomem(err, "collecting garbage");
 	}
-	if (mark_names(m, err) < 0 ||
+	if ((wanted && mark_pins(m, err) < 0) || mark_names(m, err) < 0 ||
 	    (wanted && mark_steps(m, wanted, ctx, err) < 0))
 		return -1;
 	*ret = steal_pointer(&m);

@@ -14,8 +14,8 @@ enum gc_kind { GC_LAYER, GC_SNAPSHOT, GC_BLOB };
 struct gc_marks;
 
 /*
- * Mark all that names lead to, and those remembered steps for which
- * `wanted(ctx, file)` is true; NULL means none.
+ * Mark all that names lead to and, unless `wanted` is NULL, what living batches
+ * have pinned and those remembered steps for which `wanted(ctx, file)` is true.
  */
 int gc_mark(struct store *s, bool (*wanted)(void *ctx, const char *file),
 	    void *ctx, struct gc_marks **ret, struct error *err);

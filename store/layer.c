@@ -92,6 +92,10 @@ int layer_intern(struct layer *l, const struct digest *diff_id,
 	struct layer *known;
 	int rc = 0;
 
+	if (batch_pin(l->batch, layer_form_path(diff_id, "").text, err) < 0) {
+		layer_destroy(l);
+		return -1;
+	}
 	l->diff_id = *diff_id;
 	pthread_mutex_lock(&layers->lock);
 	known = map_get(layers->by_diff_id, diff_id->text,
@@ -294,7 +298,7 @@ static int open_snapshot(struct batch *b, const char *id, struct layer **ret,
 	autoclose int fd = -1;
 	int known;
 
-	if (layer_alloc(b, &l, err) < 0)
+	if (layer_alloc(b, &l, err) < 0 || batch_pin(b, path.text, err) < 0)
 		return -1;
 	fd = batch_open_object(batch_store(b), b, snapshot_path(id, "").text,
 			       O_PATH | O_DIRECTORY, err);

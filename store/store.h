@@ -9,7 +9,7 @@
  *   mounts/<id>/             contents of RUN --mount=type=cache
  *   files/<context>          remembered file digests (file_digests.h)
  *   tmp/<id>/                work in progress, locked by its owner (batch.h)
- *   lock                     held shared by whoever adds, see store_lock()
+ *   lock                     see store_lock()
  *   version                  format of all this
  *
  * Any number of processes may share a store. Nothing is visible before it is
@@ -67,9 +67,10 @@ void store_set_fetcher(struct store *s, const struct store_fetcher *f);
 const struct store_fetcher *store_get_fetcher(const struct store *s);
 
 /*
- * Keep others from collecting garbage (shared: every batch does so while it
- * lives), or from adding anything (exclusive: the collector, gc.h). Returns
- * a descriptor to close, which ends it; waits until `cancel` (may be NULL).
+ * Keep others from collecting garbage (shared; for moments, while a batch
+ * writes down what it is going to use), or from using more than they do
+ * (exclusive: the collector, gc.h). Returns a descriptor to close, which ends
+ * it; waits until `cancel` (may be NULL).
  */
 int store_lock(struct store *s, bool exclusive, const struct cancel *cancel,
 	       struct error *err);

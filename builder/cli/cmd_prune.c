@@ -83,7 +83,7 @@ static int prune(const struct session_options *session,
 int cmd_prune(int argc, char **argv, struct error *err)
 {
 	struct session_options session = { 0 };
-	struct gc_options options = { .wait = true };
+	struct gc_options options = { 0 };
 	AUTO(strv_release) struct strv filters = STRV_INIT;
 	AUTO(strv_release) struct strv words = STRV_INIT;
 	const char *limit = NULL;

@@ -275,8 +275,9 @@ static int read_before(struct session *s, const struct cache_option *o,
 		*root = from->root.digest;
 		return 0;
 	}
-	if (problem.kind == ERROR_NOT_FOUND || problem.sys == ENOENT ||
-	    problem.kind == ERROR_INTEGRITY)
+	if (problem.kind == ERROR_NOT_FOUND ||
+	    problem.kind == ERROR_INTEGRITY ||
+	    (problem.kind == ERROR_SYSTEM && problem.sys == ENOENT))
 		return 0;
 	*err = problem;
 	return -1;

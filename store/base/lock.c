@@ -83,3 +83,8 @@ int lock_open(int dirfd, const char *path, enum lock_flags flags,
 			return steal_fd(&fd);
 	}
 }
+
+void lock_release(int fd)
+{
+	flock_once(fd, LOCK_UN);
+}

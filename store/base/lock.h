@@ -33,4 +33,7 @@ int lock_open(int dirfd, const char *path, enum lock_flags flags,
 int lock_fd(int fd, enum lock_flags flags, const char *what,
 	    const struct cancel *cancel, struct error *err);
 
+/* Let go of the lock and keep the descriptor. */
+void lock_release(int fd);
+
 #endif

@@ -136,3 +136,25 @@ id_of() { shale images -q --no-trunc "$1"; }
     touch "$(mounted)/go"
     ends five 0
 }
+
+@test "prune does not wait for builds, and takes nothing from under them" {
+    succeeds shale build --target first -t base .
+    shale rmi base
+    begin one
+    await_run
+    # All that the build stands on is garbage by now, but for the build.
+    succeeds timeout 60 "$SHALE" prune --all
+    touch "$(mounted)/go"
+    ends one 0
+    succeeds shale fsck
+    says " 0 damaged"
+    succeeds shale build -o "$T/out" .
+    [ -s "$T/out/made" ]
+    shale rmi one
+    succeeds shale prune --all
+    # The base image has a name.
+    succeeds shale system df --format json
+    equal "$(python3 -c 'import json, sys
+d = json.loads(sys.argv[1])
+print(sum(d[k]["unnamedBytes"] for k in ("layers", "trees", "blobs", "steps", "mounts")))' "$output")" 0 "bytes without a name"
+}

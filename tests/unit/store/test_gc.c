@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 
 #include "store/cache_mount.h"
 #include "store/gc.h"
@@ -39,7 +40,7 @@ static struct gc_report collect(struct place *p,
 	struct gc_report report = { 0 };
 	struct error err = ERROR_INIT;
 
-	/* No batch may be open. */
+	/* What a batch uses would stay. */
 	batch_free(p->batch);
 	p->batch = NULL;
 	expect_ok(gc_run(p->store, options, NULL, &report, &err), &err);
@@ -229,14 +230,59 @@ static void usage_is_told_by_kind(void **state)
 	assert_true(usage_total(&u) > u.packed.bytes);
 }
 
-static void a_build_under_way_is_not_disturbed(void **state)
+static void what_a_living_batch_uses_stays(void **state)
+{
+	static const struct sample_file file = { "f", "contents" };
+	struct place *p = *state;
+	const struct gc_options options = { .drop_steps = true };
+	struct digest id = keep_image(p, "a");
+	AUTO(image_free) struct image *img = NULL;
+	AUTO(layer_unref) struct layer *made = NULL;
+	struct error err = ERROR_INIT;
+	unsigned before;
+
+	/* One thing it found, and one it made and published. */
+	expect_ok(image_open(p->batch, &id, &img, &err), &err);
+	made = sample_layer(p, &file, 1);
+	place_publish(p);
+	expect_ok(name_remove(p->store, "a", &err), &err);
+	before = objects(p);
+	expect_ok(gc_run(p->store, &options, NULL, NULL, &err), &err);
+	assert_int_equal(objects(p), before);
+	layer_unref(steal_pointer(&made));
+	image_free(steal_pointer(&img));
+	collect(p, &options);
+	assert_int_equal(objects(p), 0);
+}
+
+/* A child that opens the mount over and over, until it is killed. */
+static void a_mount_is_not_taken_from_under_its_user(void **state)
 {
 	struct place *p = *state;
-	const struct gc_options options = { 0 };
+	const struct gc_options options = { .drop_mounts = true };
 	struct error err = ERROR_INIT;
+	int status, alive = 1;
+	pid_t child = fork();
 
-	assert_int_equal(gc_run(p->store, &options, NULL, NULL, &err), -1);
-	assert_int_equal(err.kind, ERROR_REFUSED);
+	for (int i = 0; child == 0 && i < 300; i++) {
+		struct cache_mount *m = NULL;
+
+		if (cache_mount_open(p->store, "id", CACHE_LOCKED, 0755,
+				     (uid_t)-1, (gid_t)-1, NULL, &m,
+				     &err) < 0 ||
+		    cache_mount_ready(m, &err) < 0 ||
+		    access(cache_mount_path(m), F_OK) < 0)
+			_exit(1);
+		cache_mount_free(m);
+	}
+	if (child == 0)
+		_exit(0);
+	assert_true(child > 0);
+	while (alive) {
+		expect_ok(gc_run(p->store, &options, NULL, NULL, &err), &err);
+		alive = waitpid(child, &status, WNOHANG) == 0;
+	}
+	assert_int_equal(status, 0);
 }
 
 static void cache_mounts_in_use_stay(void **state)
@@ -294,7 +340,8 @@ int main(void)
 		TEST(a_limit_forgets_what_was_used_longest_ago),
 		TEST(a_limit_does_not_touch_named_images),
 		TEST(usage_is_told_by_kind),
-		TEST(a_build_under_way_is_not_disturbed),
+		TEST(what_a_living_batch_uses_stays),
+		TEST(a_mount_is_not_taken_from_under_its_user),
 		TEST(cache_mounts_in_use_stay),
 		TEST(damaged_records_are_no_obstacle),
 	};
