@@ -137,7 +137,9 @@ int step_read_content(struct step_job *job, struct step_read *r,
 		      struct digest *ret, struct error *err)
 {
 	if (find(job, r, err) < 0)
-		return error_wrap(err, "failed to calculate checksum of ref %s",
+		return error_wrap(err,
+				  "failed to compute cache key: failed to "
+				  "calculate checksum of ref %s",
 				  kinds[r->from->kind]);
 	if (copy_sources_content(&r->found, ret, err) < 0)
 		return -1;

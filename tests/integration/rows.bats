@@ -28,3 +28,7 @@ rows() { # TABLE
     needs_root
     rows copy
 }
+
+@test "every row about what is easily got wrong is as it should be" {
+    rows tricky
+}
