@@ -1,31 +1,16 @@
-#include "builder/build.h"
+#include "builder/build_state.h"
 
 #include <string.h>
 #include <strings.h>
 
 #include "builder/check.h"
-#include "builder/outline.h"
-#include "builder/resolve.h"
 #include "builder/ui/excerpt.h"
 #include "store/names.h"
 
 /* Lines of a failed step's output that are shown again with its error. */
 #define FAILURE_LINES 20
 
-/* One build's state between its phases. */
-struct build {
-	const struct build_options *options;
-	const struct build_env *env;
-	struct build_input input;
-	struct plan_options plan_options;
-	struct resolver resolver;
-	struct plan *plan;
-	struct step_result *results;
-	struct network_pool *networks; /* NULL: none are wanted */
-	struct step_share *share;
-};
-
-static void build_release(struct build *b)
+void build_release(struct build *b)
 {
 	size_t i;
 
@@ -41,8 +26,6 @@ static void build_release(struct build *b)
 	strv_release(&b->plan_options.no_cache_stages);
 	build_input_release(&b->input);
 }
-DEFINE_RELEASE(struct build, build_release);
-
 static struct fetch_env fetch_env(const struct build *b)
 {
 	return (struct fetch_env){
@@ -64,7 +47,7 @@ static bool keeps_git_dir(const struct strv *build_args)
 	return value && (!strcmp(value, "1") || !strcasecmp(value, "true"));
 }
 
-static int read_input(struct build *b, struct error *err)
+int build_read_input(struct build *b, struct error *err)
 {
 	struct progress *p = b->env->progress;
 	unsigned step =
@@ -95,7 +78,7 @@ static void add_build_arg(struct strv *args, const char *arg)
 		strv_env_set(args, arg, value);
 }
 
-static void collect_build_args(struct build *b, struct strv *ret)
+void build_collect_args(const struct build *b, struct strv *ret)
 {
 	const char *epoch = getenv("SOURCE_DATE_EPOCH");
 	size_t i;
@@ -123,7 +106,7 @@ static void collect_proxies(struct strv *ret)
 	}
 }
 
-static int make_plan(struct build *b, struct error *err)
+int build_make_plan(struct build *b, struct error *err)
 {
 	const struct build_options *options = b->options;
 	struct plan_options *po = &b->plan_options;
@@ -142,7 +125,7 @@ static int make_plan(struct build *b, struct error *err)
 	po->n_contexts = b->input.n_named;
 	po->resolve = resolve_image;
 	po->ctx = &b->resolver;
-	collect_build_args(b, &po->build_args);
+	build_collect_args(b, &po->build_args);
 	collect_proxies(&po->proxies);
 	strv_append_all(&po->labels, options->labels);
 	strv_append_all(&po->no_cache_stages, options->no_cache_stages);
@@ -362,7 +345,7 @@ static int lint_build(struct build *b, struct build_result *ret,
 static int build_phases(struct build *b, struct build_result *ret,
 			struct error *err)
 {
-	if (read_input(b, err) < 0 || make_plan(b, err) < 0 ||
+	if (build_read_input(b, err) < 0 || build_make_plan(b, err) < 0 ||
 	    lint_build(b, ret, err) < 0 || open_named_contexts(b, err) < 0 ||
 	    run_steps_and_fetch(b, err) < 0)
 		return -1;
@@ -371,8 +354,8 @@ static int build_phases(struct build *b, struct build_result *ret,
 	return assemble(b, ret, err);
 }
 
-static void report_failure(struct build *b, struct buf *report,
-			   const struct error *err)
+void build_append_failure(const struct build *b, struct buf *report,
+			  const struct error *err)
 {
 	autofree char *output =
 		err->kind == ERROR_COMMAND
@@ -396,7 +379,7 @@ int build_run(const struct build_options *options, const struct build_env *env,
 
 	if (build_phases(&b, ret, err) == 0)
 		return 0;
-	report_failure(&b, report, err);
+	build_append_failure(&b, report, err);
 	/* Steps that finished are worth keeping; the first error is told. */
 	if (b.plan && !options->trial && save_digests(&b, &ignored) == 0)
 		batch_publish(env->batch, &ignored);
@@ -408,98 +391,4 @@ void build_result_release(struct build_result *r)
 	image_free(r->image);
 	buf_release(&r->warnings);
 	strv_release(&r->cache_mounts);
-}
-
-static int print_json(const json_t *doc, struct buf *out, struct error *err)
-{
-	autofree char *text =
-		doc ? json_dumps(doc, JSON_INDENT(2) | JSON_PRESERVE_ORDER)
-		    : NULL;
-
-	if (!text)
-		return error_nomem(err, "describing the Dockerfile");
-	buf_printf(out, "%s\n", text);
-	return buf_check(out, "describing the Dockerfile", err);
-}
-
-/* The linter says more with base images known, but does without. */
-static int tell_findings(struct build *b, bool json, struct buf *out,
-			 int *status, struct error *err)
-{
-	AUTO(lint_report_release) struct lint_report report = { 0 };
-	AUTO(json_decref) json_t *doc = NULL;
-	struct error unresolved = ERROR_INIT;
-
-	if (dockerfile_check(b->input.tree, err) < 0)
-		return -1;
-	if (make_plan(b, &unresolved) < 0 &&
-	    unresolved.kind == ERROR_DOCKERFILE) {
-		*err = unresolved;
-		return -1;
-	}
-	if (check_run(&b->input, b->plan, &b->plan_options.build_args,
-		      b->options->target, &report, err) < 0)
-		return -1;
-	*status = report.n_warnings ? 1 : 0;
-	if (json) {
-		doc = check_to_json(&report, &b->input);
-		return print_json(doc, out, err);
-	}
-	check_append_findings(out, &report, &b->input);
-	return buf_check(out, "checking the Dockerfile", err);
-}
-
-static int tell_offer(struct build *b, enum build_call call, bool json,
-		      struct buf *out, struct error *err)
-{
-	AUTO(strv_release) struct strv args = STRV_INIT;
-	AUTO(json_decref) json_t *doc = NULL;
-
-	if (call == BUILD_CALL_TARGETS) {
-		doc = outline_targets(b->input.tree);
-	} else {
-		collect_build_args(b, &args);
-		if (outline_target(b->input.tree, b->options->target, &args,
-				   &doc, err) < 0)
-			return -1;
-	}
-	if (json || !doc)
-		return print_json(doc, out, err);
-	if (call == BUILD_CALL_TARGETS)
-		outline_append_targets(out, doc);
-	else
-		outline_append_target(out, doc);
-	return buf_check(out, "describing the Dockerfile", err);
-}
-
-/* Programs that read JSON find the reason in there, too. */
-static void tell_failure(const struct build *b, const struct error *failure,
-			 struct buf *out)
-{
-	AUTO(json_decref) json_t *doc = NULL;
-	struct error ignored = ERROR_INIT;
-
-	if (failure->kind != ERROR_DOCKERFILE)
-		return;
-	doc = check_error_to_json(failure, &b->input);
-	print_json(doc, out, &ignored);
-}
-
-int build_tell(const struct build_options *options, const struct build_env *env,
-	       enum build_call call, bool json, struct buf *out, int *status,
-	       struct buf *report, struct error *err)
-{
-	AUTO(build_release) struct build b = { .options = options, .env = env };
-	int rc = read_input(&b, err);
-
-	*status = 0;
-	if (rc == 0)
-		rc = call == BUILD_CALL_CHECK
-			     ? tell_findings(&b, json, out, status, err)
-			     : tell_offer(&b, call, json, out, err);
-	if (rc < 0 && json && call == BUILD_CALL_CHECK)
-		tell_failure(&b, err, out);
-	if (rc < 0)
-		report_failure(&b, report, err);
-	return rc;
 }

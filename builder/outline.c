@@ -267,7 +267,8 @@ static int refuse_target(const struct dockerfile *df, const char *target,
 		if (df->instructions[i].kind == INSTR_FROM)
 			names[n++] = stage_name(&df->instructions[i]);
 	return error_set(
-		err, ERROR_USAGE, "target stage \"%s\" could not be found%s",
+		err, ERROR_DOCKERFILE,
+		"target stage \"%s\" could not be found%s",
 		target ? target : "default",
 		hint(&near, target ? suggest(target, names, n, true) : NULL));
 }

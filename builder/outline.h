@@ -17,7 +17,7 @@ json_t *outline_targets(const struct dockerfile *df);
  * {"name", "description", "args": [{"name", "description", "value"}],
  *  "secrets": [{"name", "required"}], "ssh": [...], "cache": [...]}: what the
  * stage `target` (NULL: the last) and those it stands on take.
- * ERROR_USAGE when there is no such stage.
+ * ERROR_DOCKERFILE when there is no such stage.
  */
 int outline_target(const struct dockerfile *df, const char *target,
 		   const struct strv *build_args, json_t **ret,

@@ -68,6 +68,15 @@ member() { # PYTHON-EXPRESSION: of the document in $output, called d
     [[ $stderr == *"Dockerfile:2"* ]]
 }
 
+@test "wrong usage is told instead of findings" {
+    printf 'FROM scratch AS one\nUSER 1\n' >Dockerfile
+    fails 1 shale build --check --target oen .
+    says "did you mean one?"
+    fails 2 shale build --check --platform "no/platform/at/all" .
+    printf 'FROM 127.0.0.1:1/none:1\nUSER 1\n' >Dockerfile
+    succeeds shale build --check .
+}
+
 @test "secrets in the file do not reach the log of --check" {
     printf 'FROM scratch\nENV U=https://me:hunter22@host/\nUSER 1\n' >Dockerfile
     succeeds shale build --check .
@@ -93,7 +102,7 @@ END
     succeeds shale build --call=outline,format=json --target app --build-arg VERSION=2 .
     equal "$(member '[a["name"] + "=" + a.get("value", "") for a in d["args"]]')" "['VERSION=2', 'INNER=']"
     equal "$(member 'd["secrets"][0]')" "{'name': 'token', 'required': True}"
-    fails 2 shale build --call=outline --target ap .
+    fails 1 shale build --call=outline --target ap .
     says "did you mean app?"
 }
 

@@ -61,6 +61,10 @@ static void bad_stages_are_refused_with_their_lines(void **state)
 		  "failed to parse stage name \"Base!\": invalid reference "
 		  "format: repository name must be lowercase",
 		  1, 1 },
+		{ "FROM Unused!\nFROM scratch\n",
+		  "failed to parse stage name \"Unused!\": invalid reference "
+		  "format: repository name must be lowercase",
+		  1, 1 },
 		{ "FROM scratch\nRUN x\nFROM \\\n  nothere\n",
 		  "nothere: no such image", 3, 4 },
 		{ "FROM scratch AS build\nFROM bulid\n",
