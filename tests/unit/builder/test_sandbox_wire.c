@@ -14,12 +14,20 @@ static const char *const args[] = { "sh", "-c", "echo \"x\"\n", NULL };
 static const char *const env[] = { "A=b", "", NULL };
 static const uint32_t groups[] = { 5, 6, 7 };
 static const struct sandbox_rlimit rlimits[] = { { 7, 1, 2 }, { 8, 3, 4 } };
+static const struct sandbox_device_rate rates[] = {
+	{ SANDBOX_READ_BPS, 1, 2 },
+	{ SANDBOX_WRITE_IOPS, 3, 4 },
+};
 static const struct sandbox_mount mounts[] = {
 	{ .kind = SANDBOX_MOUNT_BIND, .target = "/x", .source_fd = 9 },
 	{ .kind = SANDBOX_MOUNT_TMPFS, .target = "/y", .size_bytes = 77 },
 };
 
 static const struct sandbox full = {
+	.isolation = SANDBOX_ISOLATION_OCI,
+	.runtime = "/bin/r",
+	.seccomp_rules = "{}",
+	.limits = { .device_rates = rates, .n_device_rates = 2 },
 	.lowers = lowers,
 	.n_lowers = 2,
 	.upper = "/u",
@@ -60,6 +68,10 @@ static void a_description_survives_the_way(void **state)
 	assert_null(w.sb.resolv_conf);
 	assert_int_equal(w.sb.user.groups[2], 7);
 	assert_int_equal(w.sb.rlimits[1].hard, 4);
+	assert_int_equal(w.sb.limits.device_rates[1].rate, 4);
+	assert_int_equal(w.sb.isolation, SANDBOX_ISOLATION_OCI);
+	assert_string_equal(w.sb.runtime, "/bin/r");
+	assert_string_equal(w.sb.seccomp_rules, "{}");
 	assert_string_equal(w.sb.mounts[1].target, "/y");
 	assert_int_equal(w.sb.mounts[1].size_bytes, 77);
 	assert_int_equal(w.sb.mounts[0].source_fd, -1);
