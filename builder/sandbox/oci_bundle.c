@@ -71,6 +71,11 @@ int oci_prepare_host(struct container *c, struct error *err)
 		return error_sys(err, errno, "cannot open '/'");
 	groups_fd = mount_fs(c->engine->legacy_mounts, "cgroup2", NULL, 0,
 			     attrs | MOUNT_ATTR_RDONLY, &groups, &ignored);
+	if (groups_fd < 0 && ignored.sys == ENOENT)
+		return error_set(err, ERROR_REFUSED,
+				 "an OCI runtime needs /sys, which is not "
+				 "mounted here (a chroot?); "
+				 "--isolation=namespaces does not");
 	proc_fd = mount_fs(c->engine->legacy_mounts, "proc", NULL, 0, attrs,
 			   &proc, err);
 	if (proc_fd < 0 && err->sys == EPERM)
