@@ -17,6 +17,7 @@
 #include "builder/sandbox/caps.h"
 #include "builder/sandbox/container.h"
 #include "builder/sandbox/descriptors.h"
+#include "builder/sandbox/exec_fence.h"
 #include "builder/sandbox/seccomp.h"
 #include "store/base/buf.h"
 #include "store/base/cleanup.h"
@@ -272,6 +273,17 @@ static int exec_program(const struct container *c, struct error *err)
 	return -1;
 }
 
+/* Who may mount, or gets no filter of ours, is left as free as they asked. */
+static int fence_exec(const struct container *c, struct error *err)
+{
+	const struct sandbox *sb = c->sb;
+
+	if (sb->insecure || sb->no_seccomp || sb->n_seccomp ||
+	    container_caps(c) & CAPS_BIT(CAP_SYS_ADMIN))
+		return 0;
+	return exec_fence_put_up(c->root, err);
+}
+
 int container_exec(struct container *c, struct error *err)
 {
 	sigset_t none;
@@ -281,6 +293,9 @@ int container_exec(struct container *c, struct error *err)
 		return error_sys(err, errno, "cannot start a session");
 	if (fchdir(c->cwd) < 0)
 		return error_sys(err, errno, "cannot enter '%s'", c->sb->cwd);
+	/* While the root is still held. */
+	if (fence_exec(c, err) < 0)
+		return -1;
 	if (set_up_descriptors(c, err) < 0 || set_rlimits(c->sb, err) < 0)
 		return -1;
 	umask(022);

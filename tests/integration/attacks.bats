@@ -97,6 +97,25 @@ END
     equal "$(sha256sum "$SHALE" "$USER_HOME/bin/shale")" "$before" "the program"
 }
 
+# The builder cannot read such a script to see what interprets it; the kernel can.
+@test "a script that cannot be read does not run the builder either" {
+    [ "$(python3 -c 'import ctypes; print(ctypes.CDLL(None).syscall(444, 0, 0, 1))')" -ge 2 ] ||
+        skip "this kernel has no Landlock to restrict what is executed"
+    printf '#!/proc/self/exe\n' >evil
+    dockerfile <<'END'
+FROM @BASE@/busybox:static
+COPY --chmod=0111 evil /evil
+RUN mkdir -p /lib64 && cp /bin/busybox /lib64/ld-linux-x86-64.so.2
+USER nobody
+RUN ["/evil", "version"]
+END
+    each refused
+    says "cannot run '/evil'"
+    sed -i '/^USER/d' Dockerfile
+    each refused --cap-drop=ALL
+    says "cannot run '/evil'"
+}
+
 @test "no process of the builder can be seen, traced or signalled" {
     dockerfile <<'END'
 FROM @BASE@/busybox:static
