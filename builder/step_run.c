@@ -12,6 +12,7 @@
 #include "builder/sandbox/resolv.h"
 #include "builder/sandbox/sandbox.h"
 #include "builder/step.h"
+#include "store/base/idmap.h"
 #include "store/base/io.h"
 #include "store/base/parallel.h"
 
@@ -389,6 +390,12 @@ static int prepare(struct step_job *job, struct run_state *r, struct error *err)
 	return make_network_files(job, r, err);
 }
 
+/* The reason for many a failure, which no program can know. */
+static const char single_id_hint[] =
+	" (only one id is mapped for this user, so that giving files to others "
+	"fails: ranges in /etc/subuid and /etc/subgid and the package uidmap "
+	"give more)";
+
 /* A command that failed is named with all its arguments. */
 static int command_failed(const struct run_args *run,
 			  const struct sandbox_result *result,
@@ -405,7 +412,7 @@ static int command_failed(const struct run_args *run,
 		buf_printf(&command, "%s%s", i ? " " : "", run->argv.items[i]);
 	return error_set(err, ERROR_COMMAND,
 			 "process \"%s\" did not complete successfully: exit "
-			 "code: %d%s%s%s",
+			 "code: %d%s%s%s%s",
 			 command.data && !command.failed ? command.data : "",
 			 result->exit_code, name ? ": killed by SIG" : "",
 			 name ? name : "",
@@ -413,7 +420,8 @@ static int command_failed(const struct run_args *run,
 			 : result->out_of_memory
 				 ? ": out of memory: a process was killed at "
 				   "the step's memory limit"
-				 : "");
+				 : "",
+			 idmap_is_single() ? single_id_hint : "");
 }
 
 static int run_container(struct step_job *job, const struct sandbox *sb,

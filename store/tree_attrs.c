@@ -3,6 +3,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "store/base/idmap.h"
 #include "store/tree_attrs.h"
 #include "store/tree_private.h"
 #include "store/xattr_rules.h"
@@ -17,6 +18,23 @@ static int owner_error(int sys, const struct entry *e, struct error *err)
 				 e->uid, e->gid, e->path);
 	return error_sys(err, sys, "cannot give '%.200s' to %u:%u", e->path,
 			 e->uid, e->gid);
+}
+
+/*
+ * With one id, all that an image gives to others stays ours, and says so. A
+ * link cannot hold a note, and with more ids there should be enough.
+ */
+static int note_owner(const struct tree_file *f, const struct entry *e, int sys,
+		      struct error *err)
+{
+	char text[32];
+
+	if (sys != EINVAL || e->type == ENTRY_SYMLINK || !idmap_is_single())
+		return owner_error(sys, e, err);
+	snprintf(text, sizeof(text), "%u:%u", e->uid, e->gid);
+	if (tree_xattr_set(f, TREE_NOTE_OWNER, text, strlen(text), err) < 0)
+		return error_wrap(err, "noting the owner of '%.200s'", e->path);
+	return 0;
 }
 
 /* What a file system or a user namespace may refuse without harm. */
@@ -85,8 +103,9 @@ static int set_owner_and_mode(const struct tree_file *f, const struct entry *e,
 		return error_sys(err, errno, "cannot examine '%.200s'",
 				 e->path);
 	owned = st.st_uid == e->uid && st.st_gid == e->gid;
-	if (!owned && fchown(f->fd, e->uid, e->gid) < 0)
-		return owner_error(errno, e, err);
+	if (!owned && fchown(f->fd, e->uid, e->gid) < 0 &&
+	    note_owner(f, e, errno, err) < 0)
+		return -1;
 	if ((!owned || (st.st_mode & 07777) != mode) && fchmod(f->fd, mode) < 0)
 		return error_sys(err, errno, "cannot set the mode of '%.200s'",
 				 e->path);
@@ -117,8 +136,9 @@ int tree_set_name_attrs(const struct tree_file *f, const struct entry *e,
 	const struct timespec times[2] = { e->mtime, e->mtime };
 
 	if (fchownat(f->dirfd, f->name, e->uid, e->gid, AT_SYMLINK_NOFOLLOW) <
-	    0)
-		return owner_error(errno, e, err);
+		    0 &&
+	    note_owner(f, e, errno, err) < 0)
+		return -1;
 	/* Links have no mode; nothing else was made that fchmodat() follows. */
 	if (e->type != ENTRY_SYMLINK &&
 	    fchmodat(f->dirfd, f->name, e->mode & 07777, 0) < 0)

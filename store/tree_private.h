@@ -15,6 +15,12 @@
  */
 #define TREE_NOTE_NODE "user.shale.node"
 
+/*
+ * Note on a file or directory of ours whose owner could not be set, because no
+ * other id is mapped: that owner, "uid:gid".
+ */
+#define TREE_NOTE_OWNER "user.shale.owner"
+
 struct tree_dir_time {
 	char *path;
 	struct timespec mtime;

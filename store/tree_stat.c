@@ -23,6 +23,7 @@ struct gathered {
 	struct buf sizes;  /* size_t each */
 	bool refused;	   /* has a mark of overlayfs we cannot honour */
 	struct buf node;   /* text of TREE_NOTE_NODE */
+	struct buf owner;  /* text of TREE_NOTE_OWNER */
 };
 
 static void gathered_release(struct gathered *g)
@@ -32,6 +33,7 @@ static void gathered_release(struct gathered *g)
 	buf_release(&g->values);
 	buf_release(&g->sizes);
 	buf_release(&g->node);
+	buf_release(&g->owner);
 }
 DEFINE_RELEASE(struct gathered, gathered_release);
 
@@ -87,6 +89,8 @@ static int take_xattr(struct gathered *g, const struct tree *t,
 			g, f, name, name + prefix + sizeof(overlay) - 1, err);
 	if (!strcmp(name, TREE_NOTE_NODE))
 		return tree_xattr_get(f, name, &g->node, err) < 0 ? -1 : 0;
+	if (!strcmp(name, TREE_NOTE_OWNER))
+		return tree_xattr_get(f, name, &g->owner, err) < 0 ? -1 : 0;
 	return xattr_is_kept(name) ? keep_xattr(g, f, name, err) : 0;
 }
 
@@ -233,6 +237,22 @@ static void take_note(struct gathered *g)
 	e->dev_minor = minor_number;
 }
 
+/*
+ * Whoever may write to a file may put notes on it: those of ours alone count,
+ * so that nobody makes theirs out to be ours.
+ */
+static void take_owner_note(struct gathered *g)
+{
+	struct entry *e = &g->ret->entry;
+	unsigned uid, gid;
+
+	if (g->owner.len == 0 || e->uid != 0 || e->gid != 0 ||
+	    sscanf(g->owner.data, "%u:%u", &uid, &gid) != 2)
+		return;
+	e->uid = uid;
+	e->gid = gid;
+}
+
 static int stat_file(int dirfd, const char *name, const char *path,
 		     struct stat *st, struct error *err)
 {
@@ -269,6 +289,7 @@ int tree_read_entry(const struct tree *t, int dirfd, const char *name,
 	    store(&g, err) < 0)
 		return -1;
 	take_note(&g);
+	take_owner_note(&g);
 	*ret = entry;
 	return 1;
 }

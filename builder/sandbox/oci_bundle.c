@@ -24,6 +24,7 @@
 #include "builder/sandbox/userns.h"
 #include "store/base/buf.h"
 #include "store/base/confined.h"
+#include "store/base/idmap.h"
 #include "store/base/io.h"
 #include "store/base/json.h"
 
@@ -301,7 +302,7 @@ int oci_write_bundle(struct container *c, struct error *err)
 	autofree char *text = NULL;
 	autoclose int fd = -1;
 
-	if (!userns_uid_is_mapped(c->sb->user.uid))
+	if (!idmap_has_uid(c->sb->user.uid))
 		return container_refuse_ids(c->sb, err);
 	buf_printf(&root, "%s/" BUNDLE_ROOT, c->sb->work);
 	if (buf_check(&root, "a path", err) < 0)

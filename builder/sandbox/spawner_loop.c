@@ -32,6 +32,7 @@
 #include "builder/sandbox/userns.h"
 #include "builder/sandbox/wire.h"
 #include "store/base/confined.h"
+#include "store/base/idmap.h"
 #include "store/base/io.h"
 
 /* A running container. */
@@ -154,7 +155,7 @@ static void find_engine(struct engine *e, struct error *err)
 	e->own_ino = own.st_ino;
 	e->is_initial_userns = userns_is_initial();
 	e->legacy_mounts = !mount_api_works();
-	e->single_id = !userns_uid_is_mapped(1);
+	e->single_id = idmap_is_single();
 	e->permitted = caps_permitted();
 	seccomp_cache_new(CAPS_DEFAULT & e->permitted, &e->seccomp, err);
 }

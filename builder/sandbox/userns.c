@@ -52,18 +52,6 @@ bool userns_is_initial(void)
 	       st.st_ino == INITIAL_USERNS_INODE;
 }
 
-bool userns_uid_is_mapped(unsigned uid)
-{
-	autofile FILE *f = fopen("/proc/self/uid_map", "re");
-	uint64_t inside, outside, count;
-
-	while (f && fscanf(f, "%" SCNu64 "%" SCNu64 "%" SCNu64, &inside,
-			   &outside, &count) == 3)
-		if (uid >= inside && uid - inside < count)
-			return true;
-	return false;
-}
-
 /* Run newuidmap or newgidmap; its exit status, 127 when there is none. */
 static int run_map_tool(char *const *args)
 {

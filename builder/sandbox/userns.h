@@ -26,7 +26,4 @@ int userns_enter(enum userns_kind *ret, const char **why, struct error *err);
 /* Are we in the machine's first user namespace, and not in a made one? */
 bool userns_is_initial(void);
 
-/* Can `uid` be used as an owner in the current namespace? */
-bool userns_uid_is_mapped(unsigned uid);
-
 #endif

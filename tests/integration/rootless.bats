@@ -87,3 +87,60 @@ END
     succeeds as_user shale info
     says namespaces
 }
+
+# Like a user without subordinate ids: newuidmap cannot get its rights.
+as_single() { # COMMAND..
+    as_user setpriv --no-new-privs "$@"
+}
+
+@test "a user with one id keeps the owners that images and COPY name" {
+    echo data >file
+    dockerfile <<'END'
+FROM @BASE@/debian:bookworm-slim
+RUN ls -ln /etc/gshadow; chmod 600 /etc/gshadow; touch /mine
+COPY --chown=77:88 file /copied
+RUN echo more >> /copied
+END
+    context_done
+    succeeds as_single shale build --progress=plain -o "type=oci,tar=false,dest=$USER_HOME/image" .
+    says "1 0 0 "
+    run python3 "$here/layout.py" modes "$USER_HOME/image" 1
+    says "0600 0:42 " "etc/gshadow" "0:0 0 mine"
+    run python3 "$here/layout.py" modes "$USER_HOME/image" 3
+    says "77:88 10 copied"
+    python3 "$here/layout.py" verify "$USER_HOME/image"
+    succeeds as_single shale fsck
+    says "0 damaged"
+}
+
+@test "a user with one id is told why nothing can be given away" {
+    dockerfile <<'END'
+FROM @BASE@/debian:bookworm-slim
+RUN chown games /etc/passwd
+END
+    context_done
+    fails 1 as_single shale build --progress=plain .
+    says "only one id is mapped for this user" "/etc/subuid and /etc/subgid"
+    dockerfile <<'END'
+FROM @BASE@/debian:bookworm-slim
+USER games
+RUN id
+END
+    fails 1 as_single shale build --progress=plain .
+    says "cannot become user 5:60: the id is not mapped here"
+}
+
+@test "a user with one id builds a Node.js application with npm ci" {
+    cp "$top"/testdata/node-app/* .
+    dockerfile <<'END'
+FROM @BASE@/debian-node:12
+WORKDIR /app
+COPY package.json package-lock.json ./
+RUN npm ci --omit=dev --no-audit --no-fund
+COPY server.js .
+RUN node server.js --check
+END
+    context_done
+    succeeds as_single shale build --network=host --progress=plain .
+    says "server is sound"
+}

@@ -11,6 +11,7 @@
 
 #include "builder/sandbox/subids.h"
 #include "builder/sandbox/userns.h"
+#include "store/base/idmap.h"
 
 static void ranges_are_found_by_name_and_number(void **state)
 {
@@ -89,11 +90,11 @@ static void entering_gives_root_or_a_reason(void **state)
 	if (pid == 0) {
 		if (userns_enter(&kind, &why, &err) < 0)
 			_exit(err.used ? 0 : 1);
-		if (geteuid() != 0 || !userns_uid_is_mapped(0))
+		if (geteuid() != 0 || !idmap_has_uid(0))
 			_exit(2);
 		if (kind == USERNS_SINGLE)
-			_exit(why && !userns_uid_is_mapped(1) ? 0 : 3);
-		_exit(userns_uid_is_mapped(1) ? 0 : 4);
+			_exit(why && !idmap_has_uid(1) ? 0 : 3);
+		_exit(idmap_has_uid(1) ? 0 : 4);
 	}
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	assert_int_equal(status, 0);

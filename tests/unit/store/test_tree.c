@@ -330,6 +330,29 @@ static void attributes_come_back_without_those_of_the_machine(void **state)
 	tree_entry_release(&found);
 }
 
+static void owner_notes_count_on_files_of_root_alone(void **state)
+{
+	struct fixture *f = *state;
+	struct tree_entry found = { 0 };
+	struct error err = ERROR_INIT;
+	int fd;
+
+	put_entry(f->tree, ENTRY_FILE, "f", "x");
+	fd = tree_open_file(f->tree, "f", &err);
+	assert_int_equal(fsetxattr(fd, "user.shale.owner", "7:8", 3, 0), 0);
+	expect_ok(tree_stat(f->tree, "f", &found, &err), &err);
+	assert_int_equal(found.entry.uid, 7);
+	assert_int_equal(found.entry.gid, 8);
+	assert_int_equal(found.entry.n_xattrs, 0);
+	tree_entry_release(&found);
+	assert_int_equal(fchown(fd, 5, 6), 0);
+	expect_ok(tree_stat(f->tree, "f", &found, &err), &err);
+	assert_int_equal(found.entry.uid, 5);
+	assert_int_equal(found.entry.gid, 6);
+	tree_entry_release(&found);
+	close(fd);
+}
+
 static void half_files_of_overlayfs_are_refused(void **state)
 {
 	struct fixture *f = *state;
@@ -594,6 +617,7 @@ int main(void)
 		TEST(devices_survive_even_as_placeholders),
 		TEST(owners_modes_and_times_come_back),
 		TEST(attributes_come_back_without_those_of_the_machine),
+		TEST(owner_notes_count_on_files_of_root_alone),
 		TEST(half_files_of_overlayfs_are_refused),
 		TEST(sockets_are_no_entries),
 		TEST(lookups_follow_no_links),
