@@ -163,6 +163,8 @@ static int check_all(struct fsck *f, struct error *err)
 	    check_folder(f, "cache", fsck_step, err) < 0 ||
 	    check_folder(f, "files", fsck_file_digests, err) < 0)
 		return -1;
+	if (check_folder(f, "lists", fsck_list, err) < 0)
+		return -1;
 	return check_folder(f, "names", fsck_name, err);
 }
 

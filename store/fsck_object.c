@@ -265,3 +265,24 @@ int fsck_name(struct batch *b, const char *path, struct error *err)
 		return -1;
 	return image_open(b, &id, &img, err);
 }
+
+/* The record, and every image that it lists. */
+int fsck_list(struct batch *b, const char *path, struct error *err)
+{
+	AUTO(json_decref) json_t *record = read_record(b, path, err);
+	const json_t *item;
+	size_t i;
+
+	if (!record)
+		return -1;
+	json_array_foreach(json_object_get(record, "images"), i, item)
+	{
+		AUTO(image_free) struct image *img = NULL;
+		struct digest id;
+
+		if (get_digest(item, "image", &id, err) < 0 ||
+		    image_open(b, &id, &img, err) < 0)
+			return -1;
+	}
+	return 0;
+}

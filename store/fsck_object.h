@@ -17,5 +17,6 @@ fsck_check fsck_form; /* a file in a layer's folder */
 fsck_check fsck_step;
 fsck_check fsck_file_digests;
 fsck_check fsck_name;
+fsck_check fsck_list;
 
 #endif

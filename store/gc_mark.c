@@ -18,6 +18,7 @@
 #include "store/batch.h"
 #include "store/blob.h"
 #include "store/image_config.h"
+#include "store/image_list.h"
 #include "store/manifest.h"
 #include "store/names.h"
 
@@ -241,6 +242,16 @@ static int mark_names(struct gc_marks *m, struct error *err)
 	return ret;
 }
 
+static int mark_listed(void *ctx, const struct image_list_item *item,
+		       struct error *err)
+{
+	if (mark_image(ctx, &item->image, err) < 0)
+		return -1;
+	return digest_is_set(&item->manifest)
+		       ? mark_manifest(ctx, &item->manifest, err)
+		       : 0;
+}
+
 /* A cache record names its layer: a diffID, or "snapshot:" and an id. */
 static int mark_step(struct gc_marks *m, int dirfd, const char *file,
 		     struct error *err)
@@ -382,6 +393,7 @@ int gc_mark(struct store *s, bool (*wanted)(void *ctx, const char *file),
 			return error_nomem(err, "collecting garbage");
 	}
 	if ((wanted && mark_pins(m, err) < 0) || mark_names(m, err) < 0 ||
+	    image_lists_visit(s, mark_listed, m, err) < 0 ||
 	    (wanted && mark_steps(m, wanted, ctx, err) < 0))
 		return -1;
 	*ret = steal_pointer(&m);

@@ -400,3 +400,16 @@ int image_manifest(struct batch *b, struct image *img,
 	return image_manifest_watched(b, img, format, fetch, annotations, NULL,
 				      ret, err);
 }
+
+bool image_came_as_docker(struct batch *b, const struct image *img)
+{
+	AUTO(buf_release) struct buf text = BUF_INIT;
+	AUTO(manifest_free) struct manifest *m = NULL;
+	struct error ignored = ERROR_INIT;
+
+	return digest_is_set(&img->manifest) &&
+	       blob_read(batch_store(b), b, &img->manifest, MANIFEST_MAX, &text,
+			 &ignored) == 0 &&
+	       manifest_parse(text.data, text.len, NULL, &m, &ignored) == 0 &&
+	       !strcmp(m->media_type, MEDIA_DOCKER_MANIFEST);
+}

@@ -48,6 +48,12 @@ int image_open(struct batch *b, const struct digest *id, struct image **ret,
 	       struct error *err);
 
 /*
+ * Was it pulled as an image of docker's kind? Passed on as that kind it keeps
+ * its digest.
+ */
+bool image_came_as_docker(struct batch *b, const struct image *img);
+
+/*
  * A manifest for the image with all its blobs in the store (remote layers
  * that need not be rewritten stay remote unless `fetch`). When clamping
  * changes layers, the manifest's config is a rewritten one. `annotations` is

@@ -18,13 +18,12 @@ void name_record_release(struct name_record *r)
 	*r = (struct name_record){ 0 };
 }
 
-/* "names/" and the name with all that is special in it as %XX. */
-static char *record_path(const char *name)
+char *name_path(const char *folder, const char *name)
 {
 	AUTO(buf_release) struct buf path = BUF_INIT;
 	const char *p;
 
-	buf_append_str(&path, "names/");
+	buf_printf(&path, "%s/", folder);
 	for (p = name; *p; p++)
 		if (isalnum((unsigned char)*p) || strchr("_-", *p) ||
 		    (*p == '.' && p != name))
@@ -37,9 +36,14 @@ static char *record_path(const char *name)
 		digest_bytes(name, strlen(name), &d);
 		buf_clear(&path);
 		/* No escape reads "%-". */
-		buf_printf(&path, "names/%%-%s", digest_hex(&d));
+		buf_printf(&path, "%s/%%-%s", folder, digest_hex(&d));
 	}
 	return buf_steal(&path);
+}
+
+static char *record_path(const char *name)
+{
+	return name_path("names", name);
 }
 
 static int parse_record(const char *data, size_t len, struct name_record *ret,

@@ -20,6 +20,13 @@ struct name_record {
 void name_record_release(struct name_record *r);
 DEFINE_RELEASE(struct name_record, name_record_release);
 
+/*
+ * Where the record of a name is: "FOLDER/" and the name with all that is special
+ * in it as %XX, or its digest when that gets long. NULL: no memory. The caller
+ * frees.
+ */
+char *name_path(const char *folder, const char *name);
+
 /* Point a name at an image when the batch is published. `manifest`: or NULL. */
 int name_set(struct batch *b, const char *name, const struct digest *image,
 	     const struct digest *manifest, struct error *err);

@@ -22,8 +22,9 @@ struct store {
 };
 
 static const char *const folders[] = {
-	"blobs",     "blobs/sha256", "names",  "layers", "layers/sha256",
-	"snapshots", "cache",	     "mounts", "files",	 "tmp",
+	"blobs",  "blobs/sha256",  "names",	"lists",
+	"layers", "layers/sha256", "snapshots", "cache",
+	"mounts", "files",	   "tmp",
 };
 
 /*

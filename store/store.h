@@ -3,6 +3,7 @@
  *
  *   blobs/sha256/<hex>       manifests, configs, layers that exist as blobs
  *   names/<escaped name>     name -> image
+ *   lists/<escaped name>     images to be pushed as one (image_list.h)
  *   layers/sha256/<diffID>/  the forms a layer exists in (layer.h)
  *   snapshots/<id>/          extracted trees and RUN results (layer.h)
  *   cache/<key>              step results (step_cache.h)

@@ -19,6 +19,8 @@ static const struct command commands[] = {
 	{ "load", cmd_load, "read images from an archive" },
 	{ "login", cmd_login, "keep credentials for a registry" },
 	{ "logout", cmd_logout, "forget them" },
+	{ "manifest", cmd_manifest,
+	  "make an index of images for several platforms and push it" },
 	{ "parse", cmd_parse, "check a Dockerfile and print its syntax tree" },
 	{ "prune", cmd_prune,
 	  "free space: unused layers, and the build cache" },

@@ -37,6 +37,7 @@ int cmd_inspect(int argc, char **argv, struct error *err);
 int cmd_load(int argc, char **argv, struct error *err);
 int cmd_login(int argc, char **argv, struct error *err);
 int cmd_logout(int argc, char **argv, struct error *err);
+int cmd_manifest(int argc, char **argv, struct error *err);
 int cmd_parse(int argc, char **argv, struct error *err);
 int cmd_prune(int argc, char **argv, struct error *err);
 int cmd_pull(int argc, char **argv, struct error *err);

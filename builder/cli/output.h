@@ -66,4 +66,14 @@ int output_push(struct session *s, struct image *image,
 		const json_t *annotations, struct digest *manifest,
 		struct error *err);
 
+/*
+ * Push `n` images, each for another platform, as one index. The images go by
+ * their digests only.
+ */
+int output_push_index(struct session *s, struct image *const *images, size_t n,
+		      const struct strv *names,
+		      const struct layer_format *format,
+		      const json_t *annotations, struct digest *manifest,
+		      struct error *err);
+
 #endif

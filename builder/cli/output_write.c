@@ -5,13 +5,8 @@
 
 #include "builder/cli/output.h"
 #include "builder/cli/pending_file.h"
-#include "registry/reference.h"
-#include "store/base/parallel.h"
 #include "store/export.h"
 #include "store/manifest.h"
-
-/* Manifests and tags pushed at once. */
-#define TAGS_AT_ONCE 4
 
 /* What one output writes, whatever it writes to. */
 struct job {
@@ -88,102 +83,6 @@ static int write_directory(const struct job *job, struct error *err)
 	if (write_to(job, &to, err) < 0)
 		return error_wrap(err, "writing \"%s\"", job->o->dest);
 	return 0;
-}
-
-/* Where an image is being pushed to. */
-struct push_targets {
-	struct session *s;
-	struct reference *refs;
-	size_t n;
-};
-
-static void push_targets_release(struct push_targets *t)
-{
-	size_t i;
-
-	for (i = 0; t->refs && i < t->n; i++)
-		reference_release(&t->refs[i]);
-	free(t->refs);
-}
-DEFINE_RELEASE(struct push_targets, push_targets_release);
-
-static int parse_targets(struct push_targets *t, const struct strv *names,
-			 struct error *err)
-{
-	t->refs = calloc(names->len + 1, sizeof(*t->refs));
-	if (!t->refs)
-		return error_nomem(err, "pushing an image");
-	for (; t->n < names->len; t->n++)
-		if (reference_parse(names->items[t->n], &t->refs[t->n], err) <
-		    0)
-			return -1;
-	return 0;
-}
-
-/* What nobody has compressed yet is sent while it is compressed. */
-static int send_layer(void *ctx, struct layer *l,
-		      const struct layer_format *format, struct descriptor *ret,
-		      struct digest *diff_id, struct error *err)
-{
-	const struct push_targets *t = ctx;
-
-	return registry_send_layer(t->s->registry, t->s->batch, l, format,
-				   t->refs, t->n, ret, diff_id, err);
-}
-
-/* A layer that is ready is sent while others are still being compressed. */
-static int push_layer(void *ctx, struct layer *l, const struct descriptor *blob,
-		      struct error *err)
-{
-	const struct push_targets *t = ctx;
-
-	return registry_push_layer(t->s->registry, t->s->batch, l, blob,
-				   t->refs, t->n, err);
-}
-
-/* What is left: config, manifest and tag. */
-struct tagging {
-	const struct push_targets *to;
-	const struct strv *names;
-	const struct descriptor *manifest;
-};
-
-static int push_tag(void *ctx, size_t i, struct error *err)
-{
-	const struct tagging *t = ctx;
-	const struct session *s = t->to->s;
-
-	if (registry_push(s->registry, s->batch, t->manifest, &t->to->refs[i],
-			  err) < 0)
-		return error_wrap(err, "pushing %s", t->names->items[i]);
-	return 0;
-}
-
-int output_push(struct session *s, struct image *image,
-		const struct strv *names, const struct layer_format *format,
-		const json_t *annotations, struct digest *manifest,
-		struct error *err)
-{
-	AUTO(descriptor_release) struct descriptor desc = { 0 };
-	AUTO(push_targets_release) struct push_targets to = { .s = s };
-	const struct image_watch watch = { .make = send_layer,
-					   .layer = push_layer,
-					   .ctx = &to };
-	struct tagging tagging = { &to, names, &desc };
-
-	if (!names->len)
-		return error_set(err, ERROR_USAGE,
-				 "nothing to push to: name the image with -t "
-				 "or name=");
-	if (parse_targets(&to, names, err) < 0)
-		return -1;
-	if (image_manifest_watched(s->batch, image, format, false, annotations,
-				   &watch, &desc, err) < 0)
-		return error_wrap(err, "pushing %s", names->items[0]);
-	if (parallel_for(to.n, TAGS_AT_ONCE, push_tag, &tagging, err) < 0)
-		return -1;
-	*manifest = desc.digest;
-	return batch_publish(s->batch, err);
 }
 
 static int run_job(const struct job *job, struct error *err)

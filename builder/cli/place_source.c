@@ -8,27 +8,13 @@
 #include "store/import.h"
 #include "store/layout_unpack.h"
 
-/* Kept as it came, an image keeps its digest: what kind was it? */
-static bool came_as_docker(struct session *s, const struct image *image)
-{
-	AUTO(buf_release) struct buf text = BUF_INIT;
-	AUTO(manifest_free) struct manifest *m = NULL;
-	struct error ignored = ERROR_INIT;
-
-	return digest_is_set(&image->manifest) &&
-	       blob_read(s->store, s->batch, &image->manifest, MANIFEST_MAX,
-			 &text, &ignored) == 0 &&
-	       manifest_parse(text.data, text.len, NULL, &m, &ignored) == 0 &&
-	       !strcmp(m->media_type, MEDIA_DOCKER_MANIFEST);
-}
-
 /* An image of the store with all its blobs there. */
 static int from_image(struct session *s, struct image *image,
 		      struct copy_source **ret, struct error *err)
 {
 	const struct layer_format format = {
 		.compression = { COMPRESSION_GZIP, COMPRESSION_LEVEL_DEFAULT },
-		.docker = came_as_docker(s, image),
+		.docker = image_came_as_docker(s->batch, image),
 	};
 	AUTO(descriptor_release) struct descriptor root = { 0 };
 
