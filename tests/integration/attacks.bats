@@ -512,6 +512,30 @@ END
     each succeeded
 }
 
+@test "links in a context disclose nothing of what is outside" {
+    local outside
+    printf 'TOPSECRET[\n' >"$USER_HOME/private"
+    for outside in "$USER_HOME/private" "../../../../../..$USER_HOME/private"; do
+        rm -f .dockerignore Dockerfile link
+        ln -s "$outside" .dockerignore
+        ln -s "$outside" link
+        dockerfile <<'END'
+FROM @BASE@/busybox:static
+COPY . /all/
+RUN --mount=type=bind,target=/src test ! -e /src/link && test ! -e /all/link && test -L /all/link
+END
+        each succeeded
+        says_not TOPSECRET
+        echo 'COPY link /file' >>Dockerfile
+        each refused
+        says_not TOPSECRET
+        rm Dockerfile
+        ln -s "$outside" Dockerfile
+        each refused
+        says_not TOPSECRET
+    done
+}
+
 @test "files of every kind that a RUN leaves make a layer or an error" {
     dockerfile <<'END'
 FROM @BASE@/busybox:static
