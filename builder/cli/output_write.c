@@ -159,7 +159,10 @@ int output_write(struct session *s, const struct output *o, struct image *image,
 		return error_set(err, ERROR_USAGE,
 				 "rewrite-timestamp=true needs "
 				 "SOURCE_DATE_EPOCH");
-	job.format.clamp = o->rewrite_timestamp ? epoch : NULL;
+	/* The times of files are no part of an image unless asked for. */
+	if (o->rewrite_timestamp || o->kind == OUTPUT_TAR ||
+	    o->kind == OUTPUT_LOCAL)
+		job.format.clamp = epoch;
 	return show_job(&job, err);
 }
 
