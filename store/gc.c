@@ -14,6 +14,7 @@
 #include "store/base/lock.h"
 #include "store/base/timefmt.h"
 #include "store/gc_budget.h"
+#include "store/gc_label.h"
 #include "store/gc_mark.h"
 #include "store/usage.h"
 
@@ -21,7 +22,8 @@ struct gc {
 	struct store *store;
 	const struct gc_options *options;
 	struct gc_marks *marks;
-	struct map *sizes; /* of objects, taken before the lock */
+	struct gc_marks *only; /* garbage is among these; NULL: anywhere */
+	struct map *sizes;     /* of objects, taken before the lock */
 	int tmp;
 	int trash; /* our folder in tmp/; its lock says that we live */
 	char name[32];
@@ -34,6 +36,7 @@ static void gc_release(struct gc *g)
 	struct error ignored;
 
 	gc_marks_free(g->marks);
+	gc_marks_free(g->only);
 	map_free(g->sizes);
 	if (g->trash >= 0) {
 		io_remove_tree(g->tmp, g->name, &ignored);
@@ -172,28 +175,29 @@ static int drop_digests(struct gc *g, int dirfd, const char *name,
 	return 0;
 }
 
+static bool is_garbage(const struct gc *g, enum gc_kind kind, const char *name)
+{
+	return !gc_is_marked(g->marks, kind, name) &&
+	       (!g->only || gc_is_marked(g->only, kind, name));
+}
+
 static int sweep_layer(struct gc *g, int dirfd, const char *name,
 		       struct error *err)
 {
-	if (gc_is_marked(g->marks, GC_LAYER, name))
-		return 0;
-	return discard(g, dirfd, name, err);
+	return is_garbage(g, GC_LAYER, name) ? discard(g, dirfd, name, err) : 0;
 }
 
 static int sweep_snapshot(struct gc *g, int dirfd, const char *name,
 			  struct error *err)
 {
-	if (gc_is_marked(g->marks, GC_SNAPSHOT, name))
-		return 0;
-	return discard(g, dirfd, name, err);
+	return is_garbage(g, GC_SNAPSHOT, name) ? discard(g, dirfd, name, err)
+						: 0;
 }
 
 static int sweep_blob(struct gc *g, int dirfd, const char *name,
 		      struct error *err)
 {
-	if (gc_is_marked(g->marks, GC_BLOB, name))
-		return 0;
-	return discard(g, dirfd, name, err);
+	return is_garbage(g, GC_BLOB, name) ? discard(g, dirfd, name, err) : 0;
 }
 
 /* A mount's instances are all in one folder, each with a lock of its own. */
@@ -287,8 +291,13 @@ static int collect(struct gc *g, struct error *err)
 	    (for_each(g, "cache", drop_step, err) < 0 ||
 	     for_each(g, "files", drop_digests, err) < 0))
 		return -1;
-	if (gc_mark(g->store, every_step, NULL, &g->marks, err) < 0 ||
-	    sweep(g, err) < 0)
+	if (gc_mark(g->store, every_step, NULL, &g->marks, err) < 0)
+		return -1;
+	if (g->options->n_labels &&
+	    gc_label_select(g->store, g->options->labels, g->options->n_labels,
+			    g->marks, &g->only, err) < 0)
+		return -1;
+	if (sweep(g, err) < 0)
 		return -1;
 	return g->options->max_bytes ? shrink(g, err) : 0;
 }

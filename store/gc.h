@@ -11,6 +11,13 @@
 
 #include "store/store.h"
 
+/* A label that images have, or (`absent`) do not have. */
+struct gc_label {
+	const char *key;
+	const char *value; /* NULL: any */
+	bool absent;
+};
+
 struct gc_options {
 	bool drop_steps;  /* forget results of steps and file digests */
 	bool drop_mounts; /* remove contents of cache mounts not in use */
@@ -25,6 +32,12 @@ struct gc_options {
 	 * stays in any case.
 	 */
 	uint64_t max_bytes;
+	/*
+	 * Of what nothing leads to, only what belongs to images that match all
+	 * of these. What belongs to no image has no labels.
+	 */
+	const struct gc_label *labels;
+	size_t n_labels;
 };
 
 struct gc_report {

@@ -179,8 +179,8 @@ static int read_blob(struct gc_marks *m, const struct digest *digest,
 	return -1;
 }
 
-static int mark_image(struct gc_marks *m, const struct digest *id,
-		      struct error *err)
+int gc_mark_image(struct gc_marks *m, const struct digest *id,
+		  struct error *err)
 {
 	AUTO(buf_release) struct buf text = BUF_INIT;
 	AUTO(json_decref) json_t *config = NULL;
@@ -222,7 +222,7 @@ static int mark_manifest(struct gc_marks *m, const struct digest *digest,
 		if (mark(m, GC_BLOB, digest_hex(&doc->items[i].digest), err) <
 		    0)
 			return -1;
-	return doc->is_index ? 0 : mark_image(m, &doc->config.digest, err);
+	return doc->is_index ? 0 : gc_mark_image(m, &doc->config.digest, err);
 }
 
 static int mark_names(struct gc_marks *m, struct error *err)
@@ -233,7 +233,7 @@ static int mark_names(struct gc_marks *m, struct error *err)
 
 	for (i = 0; i < n; i++) {
 		if (ret == 0)
-			ret = mark_image(m, &names[i].image, err);
+			ret = gc_mark_image(m, &names[i].image, err);
 		if (ret == 0 && digest_is_set(&names[i].manifest))
 			ret = mark_manifest(m, &names[i].manifest, err);
 		name_record_release(&names[i]);
@@ -245,7 +245,7 @@ static int mark_names(struct gc_marks *m, struct error *err)
 static int mark_listed(void *ctx, const struct image_list_item *item,
 		       struct error *err)
 {
-	if (mark_image(ctx, &item->image, err) < 0)
+	if (gc_mark_image(ctx, &item->image, err) < 0)
 		return -1;
 	return digest_is_set(&item->manifest)
 		       ? mark_manifest(ctx, &item->manifest, err)
@@ -378,21 +378,29 @@ static int mark_pins(struct gc_marks *m, struct error *err)
 	return 0;
 }
 
-int gc_mark(struct store *s, bool (*wanted)(void *ctx, const char *file),
-	    void *ctx, struct gc_marks **ret, struct error *err)
+int gc_marks_new(struct store *s, struct gc_marks **ret, struct error *err)
 {
 	AUTO(gc_marks_free) struct gc_marks *m = calloc(1, sizeof(*m));
-	size_t i;
 
 	if (!m)
 		return error_nomem(err, "collecting garbage");
 	m->store = s;
-	for (i = 0; i < GC_KINDS; i++) {
+	for (size_t i = 0; i < GC_KINDS; i++) {
 		m->sets[i] = map_new(NULL);
 		if (!m->sets[i])
 			return error_nomem(err, "collecting garbage");
 	}
-	if ((wanted && mark_pins(m, err) < 0) || mark_names(m, err) < 0 ||
+	*ret = steal_pointer(&m);
+	return 0;
+}
+
+int gc_mark(struct store *s, bool (*wanted)(void *ctx, const char *file),
+	    void *ctx, struct gc_marks **ret, struct error *err)
+{
+	AUTO(gc_marks_free) struct gc_marks *m = NULL;
+
+	if (gc_marks_new(s, &m, err) < 0 || (wanted && mark_pins(m, err) < 0) ||
+	    mark_names(m, err) < 0 ||
 	    image_lists_visit(s, mark_listed, m, err) < 0 ||
 	    (wanted && mark_steps(m, wanted, ctx, err) < 0))
 		return -1;

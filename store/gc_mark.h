@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 
+#include "store/digest.h"
 #include "store/store.h"
 
 /* What can be marked; each by the name of its file or folder. */
@@ -19,6 +20,14 @@ struct gc_marks;
  */
 int gc_mark(struct store *s, bool (*wanted)(void *ctx, const char *file),
 	    void *ctx, struct gc_marks **ret, struct error *err);
+
+/* None marked yet. */
+int gc_marks_new(struct store *s, struct gc_marks **ret, struct error *err);
+
+/* What the image of that config leads to. */
+int gc_mark_image(struct gc_marks *m, const struct digest *id,
+		  struct error *err);
+
 void gc_marks_free(struct gc_marks *m);
 DEFINE_CLEANUP(struct gc_marks *, gc_marks_free);
 

@@ -1,6 +1,7 @@
 #include <stdio.h>
 
 #include "builder/build.h"
+#include "builder/cli/auto_prune.h"
 #include "builder/cli/build_command.h"
 #include "builder/cli/build_report.h"
 #include "builder/cli/commands.h"
@@ -84,18 +85,23 @@ static int run_build(struct build_command *c, struct build_options *options,
 	AUTO(session_close) struct session *s = NULL;
 	AUTO(buf_release) struct buf report = BUF_INIT;
 	AUTO(build_result_release) struct build_result result = { 0 };
+	struct config config;
 	int rc;
 
 	c->session.builds = true;
-	if (session_open(&c->session, &s, err) < 0)
+	if (config_load(&config, err) < 0 ||
+	    session_open(&c->session, &s, err) < 0)
 		return -1;
 	rc = build_with_caches(s, c, options, &result, &report, err);
+	/* From here on nothing of the batch is in use. */
 	cache_entries_release(&c->cache);
+	image_free(steal_pointer(&result.image));
+	if (rc == 0)
+		auto_prune(s, &config);
 	build_report_explanation(s, &c->explanation);
 	if (rc < 0)
-		rc = build_report_failure(s, &report, err);
-	else
-		build_report_warnings(s, &result.warnings);
+		return build_report_failure(s, &report, err);
+	build_report_warnings(s, &result.warnings);
 	return rc;
 }
 

@@ -1,50 +1,68 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "builder/cli/age.h"
 #include "builder/cli/commands.h"
 #include "builder/cli/limits.h"
 #include "builder/cli/session.h"
 #include "builder/cli/table.h"
 #include "store/gc.h"
 
-/* "90s", "15m", "24h" or "7d" as seconds. */
-static int parse_age(const char *text, int64_t *ret, struct error *err)
-{
-	static const struct {
-		char suffix;
-		int64_t seconds;
-	} units[] = { { 's', 1 }, { 'm', 60 }, { 'h', 3600 }, { 'd', 86400 } };
-	char *end;
-	long value;
-	size_t i;
+/* What a command line's filters come to. */
+struct filters {
+	struct gc_label *labels;
+	size_t n_labels;
+	bool wants_label; /* one that has to be there */
+};
 
-	errno = 0;
-	value = strtol(text, &end, 10);
-	if (!errno && end != text && value >= 0 && value <= 1000000000)
-		for (i = 0; i < ARRAY_LEN(units); i++)
-			if (end[0] == units[i].suffix && !end[1]) {
-				*ret = value * units[i].seconds;
-				return 0;
-			}
-	return error_set(err, ERROR_USAGE,
-			 "\"%s\" is not an age such as 90s, 15m, 24h or 7d",
-			 text);
+static void filters_release(struct filters *f)
+{
+	free(f->labels);
+}
+DEFINE_RELEASE(struct filters, filters_release);
+
+/* "KEY" or "KEY=VALUE", cut in place. */
+static int add_label(struct filters *f, char *text, bool absent,
+		     struct error *err)
+{
+	struct gc_label *grown =
+		realloc(f->labels, (f->n_labels + 1) * sizeof(*grown));
+	char *value = strchr(text, '=');
+
+	if (!grown)
+		return error_nomem(err, "reading filters");
+	if (value)
+		*value++ = '\0';
+	f->labels = grown;
+	grown[f->n_labels++] = (struct gc_label){ text, value, absent };
+	f->wants_label |= !absent;
+	return 0;
 }
 
-static int parse_filters(const struct strv *filters, struct gc_options *ret,
-			 struct error *err)
+static int parse_filters(const struct strv *texts, struct filters *f,
+			 struct gc_options *ret, struct error *err)
 {
-	size_t i;
+	for (size_t i = 0; i < texts->len; i++) {
+		char *text = texts->items[i];
+		int rc;
 
-	for (i = 0; i < filters->len; i++) {
-		if (strncmp(filters->items[i], "until=", 6) != 0)
-			return error_set(err, ERROR_USAGE,
-					 "--filter %s is not supported; use "
-					 "until=AGE",
-					 filters->items[i]);
-		if (parse_age(filters->items[i] + 6, &ret->unused_for, err) < 0)
+		if (!strncmp(text, "until=", 6))
+			rc = age_parse(text + 6, &ret->unused_for, err);
+		else if (!strncmp(text, "label=", 6) && text[6])
+			rc = add_label(f, text + 6, false, err);
+		else if (!strncmp(text, "label!=", 7) && text[7])
+			rc = add_label(f, text + 7, true, err);
+		else
+			rc = error_set(err, ERROR_USAGE,
+				       "--filter %s is not supported; use "
+				       "until=AGE, label=KEY[=VALUE] or "
+				       "label!=KEY[=VALUE]",
+				       text);
+		if (rc < 0)
 			return -1;
 	}
+	ret->labels = f->labels;
+	ret->n_labels = f->n_labels;
 	return 0;
 }
 
@@ -84,7 +102,8 @@ int cmd_prune(int argc, char **argv, struct error *err)
 {
 	struct session_options session = { 0 };
 	struct gc_options options = { 0 };
-	AUTO(strv_release) struct strv filters = STRV_INIT;
+	AUTO(strv_release) struct strv filter_texts = STRV_INIT;
+	AUTO(filters_release) struct filters filters = { 0 };
 	AUTO(strv_release) struct strv words = STRV_INIT;
 	const char *limit = NULL;
 	bool all = false;
@@ -94,8 +113,10 @@ int cmd_prune(int argc, char **argv, struct error *err)
 	const struct option_spec specs[] = {
 		{ "all", 'a', OPTION_BOOL, &all, NULL,
 		  "forget the build cache and cache mounts, too" },
-		{ "filter", 0, OPTION_LIST, &filters, "until=AGE",
-		  "only what nobody used for that long" },
+		{ "filter", 0, OPTION_LIST, &filter_texts, "FILTER",
+		  "until=AGE: forget only what nobody used for that long; "
+		  "label=KEY[=VALUE], label!=...: remove only what belongs to "
+		  "images with, without that label" },
 		{ "max-used-space", 0, OPTION_STRING, &limit, "SIZE",
 		  "forget what was used longest ago until the rest fits" },
 		{ "keep-storage", 0, OPTION_STRING, &limit, "SIZE",
@@ -109,10 +130,15 @@ int cmd_prune(int argc, char **argv, struct error *err)
 			     &words, err);
 	if (rc <= 0)
 		return rc;
-	if (parse_filters(&filters, &options, err) < 0 ||
+	if (parse_filters(&filter_texts, &filters, &options, err) < 0 ||
 	    parse_limit(limit, &options.max_bytes, err) < 0)
 		return -1;
-	session.reads = true; /* and waits for those who add */
-	options.drop_steps = options.drop_mounts = all;
+	if (options.n_labels && options.max_bytes)
+		return error_set(err, ERROR_USAGE,
+				 "a limit is for the whole store: labels do "
+				 "not go with it");
+	session.reads = true; /* a batch wants room */
+	/* Steps and cache mounts have no labels. */
+	options.drop_steps = options.drop_mounts = all && !filters.wants_label;
 	return prune(&session, &options, err);
 }

@@ -140,7 +140,7 @@ test_begin() {
     export T=$BATS_TEST_TMPDIR
     STARTED=$T/started
     export HOME=$T/home SHALE_ROOT=$T/store TMPDIR=$T/tmp
-    unset DOCKER_CONFIG REGISTRY_AUTH_FILE DOCKER_AUTH_CONFIG SOURCE_DATE_EPOCH
+    unset DOCKER_CONFIG REGISTRY_AUTH_FILE DOCKER_AUTH_CONFIG SOURCE_DATE_EPOCH XDG_CONFIG_HOME
     mkdir -p "$HOME" "$T/tmp" "$T/context"
     sanitizers_into "$T"
     cd "$T/context" || return 1
