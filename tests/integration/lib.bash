@@ -239,6 +239,17 @@ equal() { # GOT WANTED [WHAT]
     return 1
 }
 
+# Wait until no process has MARK, "NAME=VALUE", in the environment it began with.
+ends_with_mark() { # MARK
+    local i
+    for ((i = 0; i < 200; i++)); do
+        grep -qszx "$1" /proc/[0-9]*/environ || return 0
+        sleep 0.1
+    done
+    echo "processes are left: $(grep -lszx "$1" /proc/[0-9]*/environ)"
+    return 1
+}
+
 # `! command` would not fail a test.
 refute() { # COMMAND..
     if "$@"; then

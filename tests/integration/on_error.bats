@@ -70,7 +70,7 @@ expect sleep 77
 kill $signal
 END
         says "terminal restored"
-        refute grep -qszx "SHALE_TEST_MARKER=$T" /proc/[0-9]*/environ
+        ends_with_mark "SHALE_TEST_MARKER=$T"
     done
 }
 
