@@ -111,7 +111,7 @@ wanted() {
     done
     fails_without user "max_user_namespaces" "unshare:0&0x10000000=ENOSPC"
     fails_without root "cannot make namespaces for a container" clone3=ENOSYS "clone:0&0x20000=EPERM"
-    says "shale info"
+    says "its seccomp profile allow clone"
 }
 
 # Build as root or as_user with the Nth fsconfig() of each process failing;
