@@ -13,6 +13,7 @@
 
 #include "builder/sandbox/find_program.h"
 #include "builder/sandbox/network_keeper.h"
+#include "builder/sandbox/resolv.h"
 #include "builder/sandbox/spawner_wire.h"
 #include "store/base/cleanup.h"
 #include "store/base/io.h"
@@ -26,6 +27,7 @@ struct network {
 	int keeper; /* socket; its end is the network's */
 	int ns;	    /* -1 until it is ready */
 	bool in_use;
+	bool has_resolver;
 	char made_with[16];
 };
 
@@ -38,6 +40,7 @@ enum verdict {
 struct network_pool {
 	struct network_pool_options options;
 	int order; /* memory file; see network_keeper.h */
+	bool has_resolver;
 	pthread_mutex_t lock;
 	struct network *networks;
 	enum verdict verdict;
@@ -55,8 +58,7 @@ const char *network_made_with(const struct network *n)
 
 const char *network_resolver(const struct network *n)
 {
-	(void)n;
-	return NETWORK_RESOLVER;
+	return n->has_resolver ? NETWORK_RESOLVER : NULL;
 }
 
 static int find_programs(struct network_order *order, struct error *err)
@@ -81,6 +83,16 @@ static int find_programs(struct network_order *order, struct error *err)
 			 "of pasta is passt)");
 }
 
+static int look_at_resolver(struct network_order *order, struct error *err)
+{
+	AUTO(buf_release) struct buf text = BUF_INIT;
+
+	if (resolv_conf_read_host(NETWORK_RESOLVER, &text, err) < 0)
+		return -1;
+	order->has_resolver = text.len && resolv_conf_is_on_loopback(text.data);
+	return 0;
+}
+
 /* Found once, when the first network is wanted. */
 static int make_order(struct network_pool *p, struct error *err)
 {
@@ -89,7 +101,7 @@ static int make_order(struct network_pool *p, struct error *err)
 
 	if (p->order >= 0)
 		return 0;
-	if (find_programs(&order, err) < 0)
+	if (find_programs(&order, err) < 0 || look_at_resolver(&order, err) < 0)
 		return -1;
 	fd = memfd_create("network", MFD_CLOEXEC);
 	if (fd < 0)
@@ -98,6 +110,7 @@ static int make_order(struct network_pool *p, struct error *err)
 		     err) < 0)
 		return -1;
 	p->order = steal_fd(&fd);
+	p->has_resolver = order.has_resolver;
 	return 0;
 }
 
@@ -179,6 +192,7 @@ static int begin(struct network_pool *p, struct network **ret,
 		return -1;
 	n->keeper = steal_fd(&ours);
 	n->ns = -1;
+	n->has_resolver = p->has_resolver;
 	n->next = p->networks;
 	p->networks = steal_pointer(&n);
 	*ret = p->networks;

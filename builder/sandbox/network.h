@@ -63,7 +63,10 @@ int network_fd(const struct network *n); /* the namespace; borrowed */
 /* "pasta", "slirp4netns" or what else made it. */
 const char *network_made_with(const struct network *n);
 
-/* Where the host's resolver can be asked, wherever it listens. */
+/*
+ * Where the host's resolver can be asked when it listens on loopback; NULL when
+ * it does not, and can be asked itself.
+ */
 const char *network_resolver(const struct network *n);
 
 #endif

@@ -91,7 +91,7 @@ static int connect_by_program(const struct network_order *order, int ns,
 
 		if (!order->programs[i][0] ||
 		    network_program_start(i, order->programs[i], NS_FILE,
-					  &r->err) < 0)
+					  order->has_resolver, &r->err) < 0)
 			continue;
 		snprintf(r->made_with, sizeof(r->made_with), "%s", name);
 		return 0;

@@ -16,6 +16,7 @@
 /* What the builder wants; travels in a memory file. */
 struct network_order {
 	enum sandbox_network kind;
+	bool has_resolver; /* for the host's, which listens on loopback */
 	char programs[NETWORK_PROGRAMS][PATH_MAX]; /* empty: there is none */
 };
 

@@ -27,13 +27,19 @@
  * the namespace. It goes to the background once it is ready.
  */
 static const char *const pasta_args[] = {
-	"--quiet",	  "--config-net", "--tcp-ports",   "none",
-	"--udp-ports",	  "none",	  "--tcp-ns",	   "none",
-	"--udp-ns",	  "none",	  "--no-map-gw",   "--ns-ifname",
-	"eth0",		  "--address",	  NETWORK_ADDRESS, "--netmask",
-	"255.255.255.0",  "--gateway",	  NETWORK_GATEWAY, "--dns-forward",
-	NETWORK_RESOLVER,
+	"--quiet",	 "--config-net", "--tcp-ports",	  "none",
+	"--udp-ports",	 "none",	 "--tcp-ns",	  "none",
+	"--udp-ns",	 "none",	 "--no-map-gw",	  "--ns-ifname",
+	"eth0",		 "--address",	 NETWORK_ADDRESS, "--netmask",
+	"255.255.255.0", "--gateway",	 NETWORK_GATEWAY,
 };
+
+/*
+ * Only where it is needed: answers of the host's server seem to come from that
+ * address then, also to those who asked the server itself.
+ */
+static const char *const pasta_resolver_args[] = { "--dns-forward",
+						   NETWORK_RESOLVER };
 static const char *const pasta_root_args[] = { "--runas", "0:0" };
 static const char *const pasta_ns_args[] = { "--netns" };
 
@@ -71,7 +77,8 @@ static void add(struct args *a, const char *const *items, size_t n)
 	a->n += n;
 }
 
-static void make_args(size_t i, const char *ns, struct args *a)
+static void make_args(size_t i, const char *ns, bool has_resolver,
+		      struct args *a)
 {
 	add(a, &programs[i].name, 1);
 	if (!programs[i].detaches) {
@@ -81,6 +88,8 @@ static void make_args(size_t i, const char *ns, struct args *a)
 		return;
 	}
 	add(a, pasta_args, ARRAY_LEN(pasta_args));
+	if (has_resolver)
+		add(a, pasta_resolver_args, ARRAY_LEN(pasta_resolver_args));
 	if (userns_is_initial())
 		add(a, pasta_root_args, ARRAY_LEN(pasta_root_args));
 	add(a, pasta_ns_args, ARRAY_LEN(pasta_ns_args));
@@ -153,7 +162,7 @@ static bool has_detached(pid_t pid)
 }
 
 int network_program_start(size_t i, const char *path, const char *ns,
-			  struct error *err)
+			  bool has_resolver, struct error *err)
 {
 	autoclose int messages = memfd_create("messages", MFD_CLOEXEC);
 	struct args args = { .n = 0 };
@@ -165,7 +174,7 @@ int network_program_start(size_t i, const char *path, const char *ns,
 		return error_sys(err, errno, "cannot start %s",
 				 programs[i].name);
 	ready = pair[0];
-	make_args(i, ns, &args);
+	make_args(i, ns, has_resolver, &args);
 	pid = fork();
 	if (pid == 0)
 		be_program(path, &args, messages, pair[1]);

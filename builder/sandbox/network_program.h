@@ -5,6 +5,7 @@
 #ifndef BUILDER_SANDBOX_NETWORK_PROGRAM_H
 #define BUILDER_SANDBOX_NETWORK_PROGRAM_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "store/base/error.h"
@@ -27,10 +28,11 @@ const char *network_program_name(size_t i);
 
 /*
  * Start the program at `path` for the namespace that is mounted on the file
- * `ns`. Returns 0 once the network can be used; the program runs on, as a
- * child or grandchild. On failure the error has the reason it gave.
+ * `ns`. `has_resolver`: NETWORK_RESOLVER is to answer. Returns 0 once the
+ * network can be used; the program runs on, as a child or grandchild. On
+ * failure the error has the reason it gave.
  */
 int network_program_start(size_t i, const char *path, const char *ns,
-			  struct error *err);
+			  bool has_resolver, struct error *err);
 
 #endif

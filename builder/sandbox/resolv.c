@@ -177,6 +177,33 @@ static void look_for_stub(void *ctx, const char *word, size_t len)
 		     memcmp(word, RESOLVED_STUB, len) == 0;
 }
 
+struct first_server {
+	bool is_found;
+	bool is_on_loopback;
+};
+
+static void look_at_server(void *ctx, const char *word, size_t len)
+{
+	struct first_server *f = ctx;
+	char server[SERVER_MAX_LEN];
+	struct in_addr v4;
+
+	if (f->is_found || len >= sizeof(server))
+		return;
+	memcpy(server, word, len);
+	server[len] = '\0';
+	f->is_found = inet_pton(AF_INET, server, &v4) == 1;
+	f->is_on_loopback = f->is_found && is_loopback(server);
+}
+
+bool resolv_conf_is_on_loopback(const char *host)
+{
+	struct first_server f = { 0 };
+
+	each_value(host, "nameserver", look_at_server, &f);
+	return f.is_on_loopback;
+}
+
 static int read_optional(const char *path, struct buf *ret, struct error *err)
 {
 	struct error e = ERROR_INIT;

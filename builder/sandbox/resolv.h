@@ -8,7 +8,7 @@
 /* Lists are NULL-terminated or NULL. Each given list replaces the host's. */
 struct resolv_options {
 	enum sandbox_network network;
-	const char *resolver;	    /* stands for servers on loopback, or NULL */
+	const char *resolver; /* stands for servers on loopback, or NULL */
 	const char *const *servers; /* --dns */
 	const char *const *search;  /* --dns-search; "." for none */
 	const char *const *options; /* --dns-option */
@@ -30,6 +30,12 @@ int resolv_conf_make(const char *host, const struct resolv_options *o,
  */
 int resolv_conf_read_host(const char *resolver, struct buf *ret,
 			  struct error *err);
+
+/*
+ * Is the first IPv4 server there, which is the one that programs ask for us,
+ * on loopback?
+ */
+bool resolv_conf_is_on_loopback(const char *host);
 
 /*
  * The host's own address that others reach it by, as text; empty when it has

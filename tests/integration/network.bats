@@ -39,7 +39,7 @@ host_start() {
     ip -n "$HOST" link set uplink up
     ip -n "$OUTSIDE" link set downlink up
     ip -n "$HOST" route add default via "$OUTSIDE_IP"
-    serve "$OUTSIDE" "tcp=$OUTSIDE_IP:8000" "udp=$OUTSIDE_IP:8001"
+    serve "$OUTSIDE" "tcp=$OUTSIDE_IP:8000" "udp=$OUTSIDE_IP:8001" "dns=$OUTSIDE_IP:53"
     serve "$HOST" dns=127.0.0.53:53 tcp=127.0.0.1:7001 udp=127.0.0.1:7002 \
         abstract=shale-test-abstract "tcp=$HOST_IP:7003"
 }
@@ -142,6 +142,12 @@ private_is_right() {
         --add-host gate:host-gateway --dns 192.0.2.9 --dns-search a.test --dns-option ndots:2
     reached tcp=gate:7003
     says "nameserver 192.0.2.9" "search a.test" "options ndots:2"
+    echo "nameserver $OUTSIDE_IP" >"/etc/netns/$HOST/resolv.conf"
+    build_there "perl /probe name=any.test; cat /etc/resolv.conf"
+    says "name=any.test: $OUTSIDE_IP" "nameserver $OUTSIDE_IP"
+    hide_programs pasta
+    build_there "perl /probe name=any.test; cat /etc/resolv.conf"
+    says "name=any.test: $OUTSIDE_IP" "nameserver $OUTSIDE_IP"
 }
 
 @test "a user's private network is no different" {

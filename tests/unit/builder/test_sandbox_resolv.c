@@ -45,6 +45,18 @@ static void loopback_servers_hold_on_the_host_network_only(void **state)
 	check(text, &own_network, "nameserver 192.0.2.7\n");
 }
 
+static void the_first_ipv4_server_says_whether_it_is_on_loopback(void **state)
+{
+	(void)state;
+	assert_true(resolv_conf_is_on_loopback("nameserver 127.0.0.53\n"));
+	assert_true(resolv_conf_is_on_loopback(
+		"nameserver 2001:db8::1\nnameserver 127.0.0.1\n"));
+	assert_false(resolv_conf_is_on_loopback(
+		"nameserver 192.0.2.1\nnameserver 127.0.0.1\n"));
+	assert_false(resolv_conf_is_on_loopback("nameserver ::1\n"));
+	assert_false(resolv_conf_is_on_loopback(""));
+}
+
 static void without_a_server_public_ones_are_used(void **state)
 {
 	static const char want[] = "nameserver 8.8.8.8\nnameserver 8.8.4.4\n";
@@ -164,6 +176,8 @@ int main(void)
 			loopback_servers_hold_on_the_host_network_only),
 		cmocka_unit_test(
 			a_resolver_takes_the_place_of_loopback_servers),
+		cmocka_unit_test(
+			the_first_ipv4_server_says_whether_it_is_on_loopback),
 		cmocka_unit_test(without_a_server_public_ones_are_used),
 		cmocka_unit_test(given_values_replace_the_hosts),
 		cmocka_unit_test(hosts_are_added_in_every_form),
