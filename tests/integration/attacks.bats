@@ -379,7 +379,7 @@ race() { # AS..
     local i worked=0
     "$@" build -f swap . >"$T/swap.log" 2>&1 3>&- &
     local swap=$!
-    for ((i = 0; i < 12; i++)); do
+    for ((i = 0; i < 4 * SHALE_TEST_ROUNDS; i++)); do
         run "$@" build --no-cache -f mount .
         [[ $output != *got-out* ]] || return 1
         [ "$status" != 0 ] || worked=$((worked + 1))
@@ -395,7 +395,7 @@ race() { # AS..
     chmod -R 777 "$USER_HOME/swap"
     dockerfile swap <<END
 FROM @BASE@/busybox:static
-RUN --mount=type=cache,id=race,target=/c mkdir -p /c/d/e; ln -sfn ../../../../../../../..$USER_HOME/swap /c/link; end=\$((\$(date +%s) + 4)); while test \$(date +%s) -lt \$end; do for i in 1 2 3 4 5 6 7 8; do mv /c/d /c/x; mv /c/link /c/d; mv /c/d /c/link; mv /c/x /c/d; done; done
+RUN --mount=type=cache,id=race,target=/c mkdir -p /c/d/e; ln -sfn ../../../../../../../..$USER_HOME/swap /c/link; end=\$((\$(date +%s) + 1 + $SHALE_TEST_ROUNDS)); while test \$(date +%s) -lt \$end; do for i in 1 2 3 4 5 6 7 8; do mv /c/d /c/x; mv /c/link /c/d; mv /c/d /c/link; mv /c/x /c/d; done; done
 END
     dockerfile mount <<'END'
 FROM @BASE@/busybox:static
