@@ -187,12 +187,13 @@ static char *interpreter_of(char *line)
 }
 
 /*
- * Refuse to run ourselves: as "/proc/self/exe", for one, an image could start
- * the builder's own file in here, also as an interpreter, and get hold of it.
- * What cannot be read is left to the kernel to refuse.
+ * Is it ourselves (EPERM), or may another file be tried (ENOENT)? As
+ * "/proc/self/exe", for one, an image could start the builder's own file in
+ * here, also as an interpreter, and get hold of it.
  */
-static int check_program(const struct engine *e, const char *file)
+static int look_at_file(const struct container *c, const char *file)
 {
+	const struct engine *e = c->engine;
 	char line[256];
 
 	/* The kernel follows no more interpreters than this. */
@@ -203,16 +204,16 @@ static int check_program(const struct engine *e, const char *file)
 		ssize_t len;
 
 		if (fd < 0 || fstat(fd, &st) < 0)
-			return 0;
+			return ENOENT;
 		if (st.st_dev == e->own_dev && st.st_ino == e->own_ino)
 			return EPERM;
 		len = read(fd, line, sizeof(line) - 1);
 		if (len < 0)
-			return 0;
+			return ENOENT;
 		line[len] = '\0';
 		file = interpreter_of(line);
 	}
-	return 0;
+	return ENOENT;
 }
 
 /* Returns on failure only, with the reason. */
@@ -221,16 +222,15 @@ static int exec_file(const struct container *c, const char *file)
 	/* execve() takes them without const and leaves them alone. */
 	char *const *args = (char *const *)c->sb->args;
 	char *const *env = (char *const *)c->sb->env;
-	int sys = check_program(c->engine, file);
 
-	if (sys)
-		return sys;
 	execve(file, args, env);
 	return errno;
 }
 
+typedef int try_fn(const struct container *c, const char *file);
+
 /* "DIR/NAME" for each DIR of PATH; an empty one is the current directory. */
-static int exec_in_path(const struct container *c, const char *path)
+static int try_in_path(const struct container *c, const char *path, try_fn *try)
 {
 	int result = ENOENT;
 
@@ -243,7 +243,7 @@ static int exec_in_path(const struct container *c, const char *path)
 			   end > path ? "/" : "", c->sb->args[0]);
 		if (file.failed)
 			return ENOMEM;
-		sys = exec_file(c, file.data);
+		sys = try(c, file.data);
 		/* Keep looking, as a shell does, but remember a refusal. */
 		if (sys == EACCES)
 			result = EACCES;
@@ -262,15 +262,27 @@ static const char *path_of(const struct sandbox *sb)
 	return "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 }
 
-static int exec_program(const struct container *c, struct error *err)
+/* With each file that the command may mean, until one settles the matter. */
+static int try_files(const struct container *c, try_fn *try)
 {
 	const char *name = c->sb->args[0];
-	int sys = strchr(name, '/') ? exec_file(c, name)
-				    : exec_in_path(c, path_of(c->sb));
 
-	error_sys(err, sys, "cannot run '%s'", name);
+	return strchr(name, '/') ? try(c, name)
+				 : try_in_path(c, path_of(c->sb), try);
+}
+
+static int cannot_run(const struct container *c, int sys, struct error *err)
+{
+	error_sys(err, sys, "cannot run '%s'", c->sb->args[0]);
 	err->kind = ERROR_COMMAND;
 	return -1;
+}
+
+/* With all our rights: its user may be one who can run it but not read it. */
+static int refuse_own_file(const struct container *c, struct error *err)
+{
+	return try_files(c, look_at_file) == EPERM ? cannot_run(c, EPERM, err)
+						   : 0;
 }
 
 /* Who may mount, or gets no filter of ours, is left as free as they asked. */
@@ -294,7 +306,7 @@ int container_exec(struct container *c, struct error *err)
 	if (fchdir(c->cwd) < 0)
 		return error_sys(err, errno, "cannot enter '%s'", c->sb->cwd);
 	/* While the root is still held. */
-	if (fence_exec(c, err) < 0)
+	if (refuse_own_file(c, err) < 0 || fence_exec(c, err) < 0)
 		return -1;
 	if (set_up_descriptors(c, err) < 0 || set_rlimits(c->sb, err) < 0)
 		return -1;
@@ -306,5 +318,5 @@ int container_exec(struct container *c, struct error *err)
 	sigemptyset(&none);
 	if (sigprocmask(SIG_SETMASK, &none, NULL) < 0)
 		return error_sys(err, errno, "cannot unblock signals");
-	return exec_program(c, err);
+	return cannot_run(c, try_files(c, exec_file), err);
 }
