@@ -118,6 +118,9 @@ static int host_locked(struct registry *r, const char *domain,
 	if (!r->mirrors && mirrors_load(&r->mirrors, err) < 0)
 		return -1;
 	options.insecure |= mirrors_insecure(r->mirrors, domain);
+	if (r->options.insecure_hosts &&
+	    strv_find(r->options.insecure_hosts, domain) >= 0)
+		options.insecure = true;
 	if (!h && host_new(domain, &options, &h, err) == 0 &&
 	    map_put(r->hosts, domain, strlen(domain), h) < 0) {
 		host_free(h);

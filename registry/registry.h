@@ -34,7 +34,8 @@ struct registry_events {
 };
 
 struct registry_options {
-	bool insecure;		 /* any host: unverified TLS, then HTTP */
+	bool insecure; /* any host: unverified TLS, then HTTP */
+	const struct strv *insecure_hosts; /* these, or NULL */
 	const char *ca_file;	 /* further CA certificates, or NULL */
 	const char *config_dir;	 /* instead of $DOCKER_CONFIG; or NULL */
 	const char *credentials; /* "user:password" for every host; or NULL */

@@ -25,6 +25,7 @@ void build_command_release(struct build_command *c)
 	strv_release(&c->cache_to_texts);
 	strv_release(&c->mount_from_texts);
 	strv_release(&c->mount_to_texts);
+	strv_release(&c->insecure_hosts);
 	cache_options_release(&c->cache_from);
 	cache_options_release(&c->cache_to);
 	cache_options_release(&c->mount_from);
@@ -359,8 +360,11 @@ static int parse_caches(struct build_command *c, struct error *err)
 
 	for (size_t i = 0; i < ARRAY_LEN(all); i++)
 		if (cache_options_parse(all[i].texts, all[i].use, all[i].to,
-					err) < 0)
+					err) < 0 ||
+		    cache_options_insecure(all[i].to, &c->insecure_hosts, err) <
+			    0)
 			return -1;
+	c->session.insecure_hosts = &c->insecure_hosts;
 	return 0;
 }
 

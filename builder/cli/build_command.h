@@ -38,6 +38,7 @@ struct build_command {
 	struct strv cache_from_texts, cache_to_texts;
 	struct strv mount_from_texts, mount_to_texts;
 	struct cache_options cache_from, cache_to, mount_from, mount_to;
+	struct strv insecure_hosts;
 	struct cache_entries cache;
 	struct output *parsed;
 	size_t n_parsed;

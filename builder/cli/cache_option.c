@@ -20,6 +20,18 @@ void cache_options_release(struct cache_options *o)
 	free(o->items);
 }
 
+int cache_options_insecure(const struct cache_options *o, struct strv *ret,
+			   struct error *err)
+{
+	for (size_t i = 0; i < o->len; i++) {
+		const char *ref = o->items[i].ref;
+
+		if (o->items[i].insecure && ref)
+			strv_append_len(ret, ref, strcspn(ref, "/"));
+	}
+	return strv_check(ret, "reading cache options", err);
+}
+
 bool cache_options_have_inline(const struct cache_options *o)
 {
 	for (size_t i = 0; i < o->len; i++)
@@ -107,8 +119,7 @@ static int set_format(struct cache_option *o, const char *key,
 		o->format.docker = !yes;
 		return 0;
 	}
-	/* A cache is always an image manifest; hosts are known by --insecure.
-	 */
+	/* A cache is always an image manifest. */
 	if (!strcmp(key, "image-manifest"))
 		return set_bool(key, value, &yes, err);
 	return error_set(err, ERROR_USAGE, "unknown cache attribute \"%s\"",
@@ -118,8 +129,10 @@ static int set_format(struct cache_option *o, const char *key,
 /* Saved mounts are no image and have one form only. */
 static bool is_for_images(const char *key)
 {
-	static const char *const keys[] = { "type", "ref", "src",
-					    "dest", "tag", "ignore-error" };
+	static const char *const keys[] = {
+		"type", "ref",	  "src",	  "dest",
+		"tag",	"digest", "ignore-error", "registry.insecure"
+	};
 
 	for (size_t i = 0; i < ARRAY_LEN(keys); i++)
 		if (!strcmp(key, keys[i]))
@@ -148,10 +161,14 @@ static int set_attribute(struct cache_option *o, enum cache_option_use use,
 	}
 	if (!strcmp(key, "src") || !strcmp(key, "dest"))
 		return set_text(&o->dir, value, err);
-	if (!strcmp(key, "tag"))
+	if (!strcmp(key, "tag") || (is_import(use) && !strcmp(key, "digest")))
 		return set_text(&o->tag, value, err);
 	if (!strcmp(key, "mode"))
 		return set_mode(o, value, err);
+	if (!strcmp(key, "registry.insecure"))
+		return set_bool(key, value, &o->insecure, err);
+	if (!strcmp(key, "reset") && use == CACHE_TO)
+		return set_bool(key, value, &o->reset, err);
 	if (!strcmp(key, "ignore-error"))
 		return set_bool(key, value, &o->ignore_error, err);
 	return set_format(o, key, value, err);

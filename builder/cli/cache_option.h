@@ -20,9 +20,11 @@ struct cache_option {
 	enum cache_kind kind;
 	char *ref;
 	char *dir; /* an OCI layout */
-	char *tag; /* in the layout */
+	char *tag; /* in the layout; importing, also a digest */
 	bool all;  /* mode=max: steps of every stage */
 	bool ignore_error;
+	bool insecure; /* the registry's host */
+	bool reset;    /* begin with an empty directory */
 	struct layer_format format;
 };
 
@@ -47,6 +49,10 @@ enum cache_option_use {
 int cache_options_parse(const struct strv *texts, enum cache_option_use use,
 			struct cache_options *ret, struct error *err);
 void cache_options_release(struct cache_options *o);
+
+/* Append the hosts that may be spoken to without verified TLS. */
+int cache_options_insecure(const struct cache_options *o, struct strv *ret,
+			   struct error *err);
 
 bool cache_options_have_inline(const struct cache_options *o);
 

@@ -1,8 +1,10 @@
 /* Caches coming from and going to registries and directories. */
+#include <fcntl.h>
 #include <string.h>
 
 #include "builder/cli/cache_option.h"
 #include "registry/reference.h"
+#include "store/base/io.h"
 #include "store/export.h"
 
 /* Layouts know tags as parts of names. */
@@ -99,6 +101,20 @@ static int push_cache(struct session *s, const struct cache_option *o,
 	return registry_push(s->registry, s->batch, &manifest, &ref, err);
 }
 
+/* What an earlier export left; what else is there stays. */
+static int reset_layout(const char *dir, struct error *err)
+{
+	autoclose int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd < 0)
+		return errno == ENOENT
+			       ? 0
+			       : error_sys(err, errno, "cannot open '%s'", dir);
+	if (io_remove_tree(fd, "index.json", err) < 0)
+		return -1;
+	return io_remove_tree(fd, "blobs", err);
+}
+
 static int write_layout(struct session *s, const struct cache_option *o,
 			struct image *img, struct error *err)
 {
@@ -112,6 +128,8 @@ static int write_layout(struct session *s, const struct cache_option *o,
 		name = NULL;
 		return error_nomem(err, "exporting the build cache");
 	}
+	if (o->reset && reset_layout(o->dir, err) < 0)
+		return -1;
 	names[0] = name;
 	return export_oci(s->batch, &item, 1, &o->format, false, NULL, &to,
 			  NULL, err);

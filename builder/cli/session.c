@@ -72,6 +72,7 @@ int session_registry_options(const struct session_options *options,
 {
 	*ret = (struct registry_options){
 		.insecure = options->insecure,
+		.insecure_hosts = options->insecure_hosts,
 		.ca_file = options->ca_file,
 		.config_dir = options->config_dir,
 		.credentials = options->credentials,

@@ -21,7 +21,8 @@ struct session_options {
 	const char *ca_file;
 	const char *config_dir;
 	const char *credentials;
-	int64_t timeout_ms; /* set by the command; 0: none */
+	const struct strv *insecure_hosts; /* set by the command; or NULL */
+	int64_t timeout_ms;		   /* set by the command; 0: none */
 	bool insecure;
 	bool quiet;
 	bool reads;  /* set by the command: no batch, which wants room */

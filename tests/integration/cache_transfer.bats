@@ -67,6 +67,48 @@ serves_another_machine() { # CACHE-TO CACHE-FROM [ARGUMENT..]
     equal "$(ls "$T/two/snapshots")" "" "trees"
 }
 
+@test "a fully cached build makes two requests of the cache: its manifest and its config" {
+    registry_start "$T/registry"
+    build_in one --cache-to "type=registry,ref=$REGISTRY/cache:a,mode=max"
+    local port
+    port=$(free_port)
+    started "$T/proxy.log" "$here/fault-proxy.py" "$port" "$REGISTRY" "$T/requests" none
+    await_server "http://127.0.0.1:$port/v2/" "$T/proxy.log"
+    : >"$T/requests"
+    build_in two --cache-from "127.0.0.1:$port/cache:a" -t app
+    equal "$(steps_run)" ""
+    equal "$(grep -c '/manifests/' "$T/requests")" 1 "requests for manifests"
+    equal "$(grep -c '/blobs/' "$T/requests")" 1 "requests for blobs"
+}
+
+@test "a directory cache is imported by digest, and can begin anew" {
+    build_in one --cache-to "type=local,dest=$T/dir"
+    local digest blobs
+    digest=$(manifest_digest "$T/dir")
+    blobs=$(find "$T/dir/blobs" -type f | wc -l)
+    sed -i 's/echo last/echo LAST/' Dockerfile
+    build_in one --cache-to "type=local,dest=$T/dir"
+    [ "$(find "$T/dir/blobs" -type f | wc -l)" -gt "$blobs" ]
+    build_in one --cache-to "type=local,dest=$T/dir,reset=true"
+    equal "$(find "$T/dir/blobs" -type f | wc -l)" "$blobs" "blobs"
+    digest=$(manifest_digest "$T/dir")
+    build_in two --cache-from "type=local,src=$T/dir,digest=$digest"
+    equal "$(steps_run)" ""
+    build_in three --cache-from "type=local,src=$T/dir,digest=${digest//[0-9]/0}"
+    says "ERROR"
+}
+
+@test "registry.insecure is for one registry only" {
+    local address
+    address=$(other_address) || skip "no address but loopback"
+    registry_start "$T/registry" "address=$address"
+    fails 1 shale build --cache-to "type=registry,ref=$REGISTRY/cache:a" .
+    says "insecure"
+    build_in one --cache-to "type=registry,ref=$REGISTRY/cache:a,mode=max,registry.insecure=true"
+    build_in two --cache-from "type=registry,ref=$REGISTRY/cache:a,registry.insecure=true"
+    equal "$(steps_run)" ""
+}
+
 @test "layers come when a step looks into them" {
     registry_start "$T/registry"
     build_in one --cache-to "type=registry,ref=$REGISTRY/cache:a,mode=max"

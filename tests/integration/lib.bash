@@ -35,6 +35,14 @@ started() { # LOG COMMAND..
     echo "$STARTED_PID" >>"$STARTED"
 }
 
+# An address of this machine that is not loopback; root makes one if need be.
+other_address() {
+    local address
+    address=$(hostname -I 2>/dev/null | tr ' ' '\n' | grep -m 1 -F .) && echo "$address" && return
+    [ "$(id -u)" = 0 ] || return 1
+    ip address add 192.0.2.17/32 dev lo && echo 192.0.2.17
+}
+
 # Wait until the last started server answers at URL (any HTTP status will do).
 await_server() { # URL LOG
     local i

@@ -266,14 +266,6 @@ token_registry() {
     arrived "$REGISTRY/app:1"
 }
 
-# An address of this machine that is not loopback; root makes one if need be.
-other_address() {
-    local address
-    address=$(hostname -I 2>/dev/null | tr ' ' '\n' | grep -m 1 -F .) && echo "$address" && return
-    [ "$(id -u)" = 0 ] || return 1
-    ip address add 192.0.2.17/32 dev lo && echo 192.0.2.17
-}
-
 @test "HTTPS elsewhere is verified: a private authority has to be named" {
     local address
     address=$(other_address) || skip "no address but loopback"
