@@ -24,7 +24,8 @@ struct registry;
 struct registry_events {
 	/*
 	 * `current` of `total` bytes of a blob (total -1: unknown). `note` is
-	 * NULL, or why nothing moves: "exists", "mounted".
+	 * NULL, or why nothing moves: "already exists", "mounted from
+	 * docker.io/library/alpine".
 	 */
 	void (*transfer)(void *ctx, const struct digest *blob, int64_t current,
 			 int64_t total, const char *note);

@@ -4,8 +4,8 @@
 
 /* One attempt, and what came of it. */
 struct attempt {
-	const char *note; /* why nothing needed to be sent, or NULL */
-	bool sent; /* it got as far as sending: another attempt may help */
+	char note[192]; /* why nothing needed to be sent, or "" */
+	bool sent;	/* it got as far as sending: another attempt may help */
 };
 
 /* Nothing can be asked of what is not known yet. */
@@ -20,18 +20,20 @@ static int try_once(struct upload_session *s, struct attempt *a,
 {
 	bool present = false, mounted = false;
 
-	*a = (struct attempt){ .note = "exists" };
+	*a = (struct attempt){ .note = "already exists" };
 	if (is_present(s, &present, err) < 0)
 		return -1;
 	if (present)
 		return 0;
-	a->note = "mounted";
 	if (s->open)
 		upload_session_resume(s);
 	if (!s->open && upload_session_start(s, &mounted, err) < 0)
 		return -1;
-	if (mounted)
+	if (mounted) {
+		snprintf(a->note, sizeof(a->note), "mounted from %s",
+			 s->u->origin);
 		return 0;
+	}
 	*a = (struct attempt){ .sent = true };
 	return upload_session_send(s, err);
 }
@@ -83,7 +85,7 @@ static int upload(struct upload_session *s, struct error *err)
 		if (prepare_retry(s, &why, n, err) < 0)
 			return -1;
 	}
-	if (a.note)
+	if (*a.note)
 		client_transfer(u->r, &s->source.id,
 				upload_session_blob(s)->size,
 				upload_session_blob(s)->size, a.note);

@@ -6,12 +6,6 @@
 
 #include "builder/ui/renderer.h"
 
-/* Transfers are reported when they end, not every few kilobytes. */
-static bool transfer_is_news(int64_t current, int64_t total, const char *note)
-{
-	return note || (total >= 0 && current >= total);
-}
-
 /* Open the step's block, leaving another one's. */
 static void show(struct progress *p, struct progress_step *s)
 {
@@ -42,19 +36,15 @@ static void plain_line(struct progress *p, struct progress_step *s,
 	buf_append_char(&p->out, '\n');
 }
 
+/* Told of when they end, not every few kilobytes. */
 static void plain_transfer(struct progress *p, struct progress_step *s,
-			   const char *what, int64_t current, int64_t total,
-			   const char *note)
+			   const struct transfer *t)
 {
-	if (!transfer_is_news(current, total, note))
+	if (!t->ended)
 		return;
 	show(p, s);
-	buf_printf(&p->out, "#%u %s ", s->number, what);
-	progress_format_bytes(&p->out, current, total);
-	buf_printf(&p->out, " %.1fs",
-		   progress_seconds(s->started, progress_clock()));
-	if (note)
-		buf_printf(&p->out, " %s", note);
+	buf_printf(&p->out, "#%u %s ", s->number, t->what);
+	progress_format_transfer(&p->out, t);
 	buf_append_char(&p->out, '\n');
 }
 

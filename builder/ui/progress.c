@@ -54,6 +54,25 @@ void progress_format_bytes(struct buf *out, int64_t current, int64_t total)
 	format_size(out, total);
 }
 
+#define RATE_AFTER 0.2 /* seconds: before that it says nothing */
+
+void progress_format_transfer(struct buf *out, const struct transfer *t)
+{
+	double seconds = progress_seconds(t->started, progress_clock());
+
+	progress_format_bytes(out, t->current, t->total);
+	if (*t->note) {
+		buf_printf(out, " %s", t->note);
+		return;
+	}
+	buf_printf(out, " %.1fs", seconds);
+	if (seconds < RATE_AFTER)
+		return;
+	buf_append_str(out, ", ");
+	format_size(out, (int64_t)((double)t->current / seconds));
+	buf_append_str(out, "/s");
+}
+
 static void quiet_step(struct progress *p, struct progress_step *s)
 {
 	(void)p;
@@ -70,15 +89,11 @@ static void quiet_line(struct progress *p, struct progress_step *s,
 }
 
 static void quiet_transfer(struct progress *p, struct progress_step *s,
-			   const char *what, int64_t current, int64_t total,
-			   const char *note)
+			   const struct transfer *t)
 {
 	(void)p;
 	(void)s;
-	(void)what;
-	(void)current;
-	(void)total;
-	(void)note;
+	(void)t;
 }
 
 static void quiet_text(struct progress *p, struct progress_step *s,
@@ -136,7 +151,9 @@ static void free_step(struct progress_step *s)
 	for (i = 0; i < TAIL_LINES; i++)
 		free(s->tail[i]);
 	free(s->label);
-	free(s->transfer);
+	for (i = 0; i < s->n_transfers; i++)
+		free(s->transfers[i].what);
+	free(s->transfers);
 	buf_release(&s->partial);
 	free(s);
 }
@@ -279,15 +296,56 @@ void progress_output(struct progress *p, unsigned step, const void *data,
 	leave(p);
 }
 
+/* The transfer of that name, made on first sight; NULL: no memory. */
+static struct transfer *find_transfer(struct progress_step *s, const char *what)
+{
+	struct transfer *t;
+
+	for (size_t i = 0; i < s->n_transfers; i++)
+		if (!strcmp(s->transfers[i].what, what))
+			return &s->transfers[i];
+	t = realloc(s->transfers, (s->n_transfers + 1) * sizeof(*t));
+	if (!t)
+		return NULL;
+	s->transfers = t;
+	t += s->n_transfers;
+	*t = (struct transfer){ .what = strdup(what),
+				.started = progress_clock() };
+	if (!t->what)
+		return NULL;
+	s->n_transfers++;
+	return t;
+}
+
+/* False when it was over before. One that begins again is a new one. */
+static bool update_transfer(struct transfer *t, int64_t current, int64_t total,
+			    const char *note)
+{
+	if (current < t->current) {
+		t->started = progress_clock();
+		t->ended = false;
+	}
+	if (t->ended)
+		return false;
+	t->current = current;
+	t->total = total;
+	snprintf(t->note, sizeof(t->note), "%s", note ? note : "");
+	t->ended = note || (total >= 0 && current >= total);
+	return true;
+}
+
 void progress_transfer(struct progress *p, unsigned step, const char *what,
 		       int64_t current, int64_t total, const char *note)
 {
 	struct progress_step *s = enter(p, step);
+	struct transfer *t;
 
 	if (!s)
 		return;
 	begin(p, s);
-	p->renderer->transfer(p, s, what, current, total, note);
+	t = find_transfer(s, what);
+	if (t && update_transfer(t, current, total, note))
+		p->renderer->transfer(p, s, t);
 	leave(p);
 }
 

@@ -15,6 +15,15 @@
 /* Lines of output kept per step, for the error and the live display. */
 #define TAIL_LINES 64
 
+/* Something on its way in or out. */
+struct transfer {
+	char *what;
+	int64_t current, total; /* bytes; -1: unknown */
+	struct timespec started;
+	char note[192]; /* why nothing moves, or "" */
+	bool ended;
+};
+
 struct progress_step {
 	unsigned number;
 	char *label;
@@ -27,16 +36,17 @@ struct progress_step {
 	size_t n_lines;	 /* ever put out; tail[n % TAIL_LINES] is next */
 	uint64_t cpu_us; /* used, when it has run a command */
 	uint64_t memory_bytes;
-	char *transfer; /* last transfer line, live display only */
+	struct transfer *transfers;
+	size_t n_transfers;
 };
 
 struct renderer {
 	void (*start)(struct progress *p, struct progress_step *s);
 	void (*line)(struct progress *p, struct progress_step *s,
 		     const char *line, size_t len);
+	/* `t` has moved or, just now, ended. */
 	void (*transfer)(struct progress *p, struct progress_step *s,
-			 const char *what, int64_t current, int64_t total,
-			 const char *note);
+			 const struct transfer *t);
 	void (*message)(struct progress *p, struct progress_step *s,
 			const char *line);
 	void (*end)(struct progress *p, struct progress_step *s,
@@ -45,6 +55,9 @@ struct renderer {
 	void (*close)(struct progress *p);
 	void (*pause)(struct progress *p); /* make room for something else */
 };
+
+/* "1.2MB / 3.4MB 0.5s, 2.4MB/s already exists", as far as it is known. */
+void progress_format_transfer(struct buf *out, const struct transfer *t);
 
 extern const struct renderer renderer_plain;
 extern const struct renderer renderer_tty;

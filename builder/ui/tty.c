@@ -67,7 +67,29 @@ static void erase(struct progress *p)
 	p->drawn_rows = 0;
 }
 
-/* Rows of one running step: its line, its transfer, the end of its output. */
+/* Those on their way; what has ended makes room. */
+static unsigned draw_transfers(struct progress *p,
+			       const struct progress_step *s, unsigned width,
+			       unsigned max_rows)
+{
+	unsigned rows = 0;
+
+	for (size_t i = 0; i < s->n_transfers && rows < max_rows; i++) {
+		const struct transfer *t = &s->transfers[i];
+		AUTO(buf_release) struct buf line = BUF_INIT;
+
+		if (t->ended)
+			continue;
+		buf_printf(&line, "%.19s ", t->what);
+		progress_format_transfer(&line, t);
+		append_row(&p->out, " => => ", line.data ? line.data : "", "",
+			   width);
+		rows++;
+	}
+	return rows;
+}
+
+/* Rows of one running step: its line, transfers, the end of its output. */
 static unsigned draw_step(struct progress *p, const struct progress_step *s,
 			  unsigned width, unsigned max_rows)
 {
@@ -78,10 +100,7 @@ static unsigned draw_step(struct progress *p, const struct progress_step *s,
 	snprintf(status, sizeof(status), "%.1fs",
 		 progress_seconds(s->started, progress_clock()));
 	append_row(&p->out, " => ", s->label, status, width);
-	if (s->transfer && rows < max_rows) {
-		append_row(&p->out, " => => ", s->transfer, "", width);
-		rows++;
-	}
+	rows += draw_transfers(p, s, width, max_rows - rows);
 	for (i = s->n_lines - n; i < s->n_lines && rows < max_rows; i++) {
 		const char *line = s->tail[i % TAIL_LINES];
 
@@ -153,18 +172,11 @@ static void tty_line(struct progress *p, struct progress_step *s,
 }
 
 static void tty_transfer(struct progress *p, struct progress_step *s,
-			 const char *what, int64_t current, int64_t total,
-			 const char *note)
+			 const struct transfer *t)
 {
-	struct buf line = BUF_INIT;
-
 	(void)p;
-	buf_printf(&line, "%.19s ", what);
-	progress_format_bytes(&line, current, total);
-	if (note)
-		buf_printf(&line, " %s", note);
-	free(s->transfer);
-	s->transfer = buf_steal(&line);
+	(void)s;
+	(void)t;
 }
 
 static void tty_message(struct progress *p, struct progress_step *s,

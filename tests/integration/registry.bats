@@ -77,6 +77,7 @@ recorded_start() {
     arrived "$REGISTRY/app:1"
     : >"$T/requests"
     succeeds shale push "$REGISTRY/app:1"
+    says "already exists"
     refute grep -E "^(POST|PATCH) " "$T/requests"
     equal "$(grep -c "^HEAD .*/blobs/" "$T/requests")" 3
     equal "$(grep -vc " /v2/ " "$T/requests")" 4
@@ -112,6 +113,7 @@ recorded_start() {
     : >"$T/requests"
     succeeds shale tag "$REGISTRY/a:1" "$REGISTRY/b:1"
     succeeds shale push "$REGISTRY/b:1"
+    says "mounted from $REGISTRY/a"
     grep -q "^POST /v2/b/blobs/uploads/?mount=.*from=a" "$T/requests"
     refute grep "^PATCH " "$T/requests"
     arrived "$REGISTRY/b:1"

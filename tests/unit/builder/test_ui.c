@@ -118,6 +118,34 @@ static void the_failed_steps_last_lines_are_told_again(void **state)
 	close(fd);
 }
 
+static void play_transfers(struct progress *p)
+{
+	unsigned push = progress_add(p, "pushing x");
+
+	progress_transfer(p, push, "sha256:a", 1000, 2500000, NULL);
+	progress_transfer(p, push, "sha256:b", 700, 700, "already exists");
+	progress_transfer(p, push, "sha256:a", 2500000, 2500000, NULL);
+	/* Said once. */
+	progress_transfer(p, push, "sha256:a", 2500000, 2500000, NULL);
+	/* Begun again, for whatever reason. */
+	progress_transfer(p, push, "sha256:a", 10, -1, NULL);
+	progress_transfer(p, push, "sha256:a", 5000, 5000, NULL);
+	progress_end(p, push, PROGRESS_DONE, NULL);
+}
+
+static void each_transfer_is_told_when_it_ends(void **state)
+{
+	const char *text = record(PROGRESS_PLAIN, play_transfers);
+
+	(void)state;
+	assert_non_null(strstr(text, "#1 pushing x\n"
+				     "#1 sha256:b 700B / 700B already exists\n"
+				     "#1 sha256:a 2.5MB / 2.5MB 0."));
+	text = strstr(text, "2.5MB / 2.5MB");
+	assert_null(strstr(text + 1, "2.5MB / 2.5MB"));
+	assert_non_null(strstr(text, "\n#1 sha256:a 5.0kB / 5.0kB 0."));
+}
+
 static void quiet_progress_writes_nothing(void **state)
 {
 	(void)state;
@@ -213,6 +241,7 @@ int main(void)
 		cmocka_unit_test(no_byte_of_output_is_lost),
 		cmocka_unit_test(what_a_step_has_used_is_told_at_its_end),
 		cmocka_unit_test(the_failed_steps_last_lines_are_told_again),
+		cmocka_unit_test(each_transfer_is_told_when_it_ends),
 		cmocka_unit_test(quiet_progress_writes_nothing),
 		cmocka_unit_test(an_excerpt_marks_the_lines_to_blame),
 		cmocka_unit_test(an_excerpt_ends_where_the_file_does),
