@@ -6,21 +6,27 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <sys/inotify.h>
+#include <sys/stat.h>
 
+#include "store/base/io.h"
 #include "store/base/lock.h"
 #include "store/base/timefmt.h"
 
 /* A crash costs at most this much finished work. */
 #define PUBLISH_SECONDS 5
 
+/* A pipe in the batch's folder: a byte in it says that somebody waits. */
+#define BELL "wanted"
+
+/* How long a wait sleeps between two attempts. */
+#define RETRY_MS 20
+
 struct step_claim {
 	struct step_share *share;
 	struct step_claim *next;
 	char name[sizeof("step-") + DIGEST_HEX_LEN];
 	int lock;
-	int watch;
-	bool wanted;   /* another build opened the file */
+	bool wanted;   /* another build may be waiting for it */
 	bool finished; /* at `when`; the share's since then */
 	struct timespec when;
 };
@@ -30,8 +36,8 @@ struct step_share {
 	struct cancel *cancel;
 	struct cancel *follower;
 	bool publishes;
-	int tmp;     /* the store's folder */
-	int inotify; /* -1: not to be had, every claim counts as wanted */
+	int tmp;  /* the store's folder */
+	int bell; /* -1: not to be had, every claim counts as wanted */
 	int wake;
 	bool has_thread;
 	pthread_t thread;
@@ -45,8 +51,6 @@ static void release(struct step_claim *c)
 {
 	const struct step_share *s = c->share;
 
-	if (c->watch >= 0)
-		inotify_rm_watch(s->inotify, c->watch);
 	unlinkat(s->tmp, c->name, 0);
 	close(c->lock);
 	free(c);
@@ -115,28 +119,17 @@ static void publish(struct step_share *s)
 	release_all(finished);
 }
 
-static void mark_wanted(struct step_share *s, int watch)
+/* Whose step it is that somebody waits for is not worth telling. */
+static void answer_bell(struct step_share *s)
 {
+	char bytes[64];
+
+	while (read(s->bell, bytes, sizeof(bytes)) > 0)
+		;
 	pthread_mutex_lock(&s->lock);
 	for (struct step_claim *c = s->claims; c; c = c->next)
-		if (c->watch == watch)
-			c->wanted = true;
+		c->wanted = true;
 	pthread_mutex_unlock(&s->lock);
-}
-
-static void read_events(struct step_share *s)
-{
-	_Alignas(struct inotify_event) char data[4096];
-	ssize_t n, at = 0;
-
-	n = read(s->inotify, data, sizeof(data));
-	while (at < n) {
-		const struct inotify_event *e = (const void *)(data + at);
-
-		if (e->mask & IN_OPEN)
-			mark_wanted(s, e->wd);
-		at += (ssize_t)(sizeof(*e) + e->len);
-	}
 }
 
 /* The user's token is triggered: so is the solver's. */
@@ -163,7 +156,7 @@ static void *watch(void *arg)
 	struct step_share *s = arg;
 	struct pollfd fds[] = {
 		{ .fd = s->wake, .events = POLLIN },
-		{ .fd = s->inotify, .events = POLLIN },
+		{ .fd = s->bell, .events = POLLIN },
 		{ .fd = s->cancel ? cancel_fd(s->cancel) : -1,
 		  .events = POLLIN },
 	};
@@ -181,7 +174,7 @@ static void *watch(void *arg)
 		if (fds[0].revents && read(s->wake, &count, sizeof(count)) < 0)
 			continue;
 		if (fds[1].revents)
-			read_events(s);
+			answer_bell(s);
 		if (fds[2].revents) {
 			pass_on(s);
 			fds[2].fd = -1; /* it stays triggered */
@@ -198,6 +191,15 @@ static void wake(struct step_share *s)
 	(void)written; /* a full counter wakes just as well */
 }
 
+/* Where the file system has no pipes, -1. */
+static int hang_bell(const struct step_share *s)
+{
+	if (!s->publishes || mkfifoat(batch_fd(s->batch), BELL, 0600) < 0)
+		return -1;
+	return openat(batch_fd(s->batch), BELL,
+		      O_RDWR | O_NONBLOCK | O_CLOEXEC);
+}
+
 static int start(struct step_share *s, struct error *err)
 {
 	s->tmp = openat(store_fd(batch_store(s->batch)), "tmp",
@@ -207,7 +209,7 @@ static int start(struct step_share *s, struct error *err)
 	s->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (s->wake < 0)
 		return error_sys(err, errno, "cannot make an event descriptor");
-	s->inotify = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+	s->bell = hang_bell(s);
 	errno = pthread_create(&s->thread, NULL, watch, s);
 	if (errno)
 		return error_sys(err, errno, "cannot start a thread");
@@ -225,7 +227,7 @@ int step_share_new(struct batch *b, struct cancel *cancel, bool publishes,
 	s->batch = b;
 	s->cancel = cancel;
 	s->publishes = publishes;
-	s->tmp = s->inotify = s->wake = -1;
+	s->tmp = s->bell = s->wake = -1;
 	pthread_mutex_init(&s->lock, NULL);
 	if (start(s, err) < 0)
 		return -1;
@@ -245,8 +247,8 @@ void step_share_free(struct step_share *s)
 		pthread_join(s->thread, NULL);
 	}
 	release_all(s->claims);
-	if (s->inotify >= 0)
-		close(s->inotify);
+	if (s->bell >= 0)
+		close(s->bell);
 	if (s->wake >= 0)
 		close(s->wake);
 	if (s->tmp >= 0)
@@ -272,34 +274,90 @@ void step_share_unfollow(struct step_share *s)
 	pthread_mutex_unlock(&s->lock);
 }
 
+/* The owner's folder, as the lock's file has it. */
+struct owner {
+	char id[32];
+};
+
+static const char *own_id(const struct step_share *s)
+{
+	return strrchr(batch_path(s->batch), '/') + 1;
+}
+
+/* Tell the owner that somebody waits, each one once. */
+static void ring(const struct step_claim *c, struct owner *rung)
+{
+	AUTO(buf_release) struct buf id = BUF_INIT;
+	char path[sizeof(rung->id) + sizeof("/" BELL)];
+	struct error ignored;
+	autoclose int bell = -1;
+
+	if (io_read_file(c->share->tmp, c->name, sizeof(rung->id) - 1, &id,
+			 &ignored) < 0 ||
+	    !id.len || strspn(id.data, "0123456789abcdef") != id.len ||
+	    !strcmp(id.data, rung->id))
+		return;
+	snprintf(path, sizeof(path), "%s/" BELL, id.data);
+	bell = openat(c->share->tmp, path, O_WRONLY | O_NONBLOCK | O_CLOEXEC);
+	if (bell >= 0 && write(bell, "", 1) == 1)
+		snprintf(rung->id, sizeof(rung->id), "%s", id.data);
+}
+
+static int try_lock(struct step_claim *c, struct error *err)
+{
+	c->lock = lock_open(c->share->tmp, c->name,
+			    LOCK_CREATE | LOCK_EXCLUSIVE | LOCK_TRY, NULL, err);
+	if (c->lock >= 0)
+		return 1;
+	if (err->kind != ERROR_SYSTEM || err->sys != EWOULDBLOCK)
+		return -1;
+	error_clear(err);
+	return 0;
+}
+
 static int lock_key(struct step_claim *c, const struct cancel *cancel,
 		    void (*waits)(void *ctx), void *ctx, struct error *err)
 {
-	int tmp = c->share->tmp;
+	struct pollfd watch = { .fd = cancel_fd(cancel), .events = POLLIN };
+	struct owner rung = { "" };
+	int locked = try_lock(c, err);
 
-	c->lock = lock_open(tmp, c->name,
-			    LOCK_CREATE | LOCK_EXCLUSIVE | LOCK_TRY, NULL, err);
-	if (c->lock >= 0 || err->sys != EWOULDBLOCK)
-		return c->lock < 0 ? -1 : 0;
-	error_clear(err);
-	waits(ctx);
-	c->lock = lock_open(tmp, c->name, LOCK_CREATE | LOCK_EXCLUSIVE, cancel,
-			    err);
-	return c->lock < 0 ? -1 : 0;
+	if (!locked)
+		waits(ctx);
+	while (!locked) {
+		if (cancel_check(cancel, err) < 0)
+			return error_wrap(err, "waiting for another build");
+		ring(c, &rung);
+		poll(&watch, 1, RETRY_MS);
+		locked = try_lock(c, err);
+	}
+	return locked < 0 ? -1 : 0;
 }
 
+/* Say in the lock's file whose bell to ring. */
+static bool sign(const struct step_claim *c)
+{
+	const char *id = own_id(c->share);
+	autoclose int fd = -1;
+
+	if (c->share->bell < 0)
+		return false;
+	fd = openat(c->share->tmp, c->name, O_WRONLY | O_TRUNC | O_CLOEXEC);
+	return fd >= 0 && write(fd, id, strlen(id)) == (ssize_t)strlen(id);
+}
+
+/* On the list first: whoever reads the sign may ring at once. */
 static void add(struct step_share *s, struct step_claim *c)
 {
-	char path[sizeof("/proc/self/fd/") + 16];
+	bool can_ring;
 
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", c->lock);
 	pthread_mutex_lock(&s->lock);
-	c->watch = s->inotify < 0
-			   ? -1
-			   : inotify_add_watch(s->inotify, path, IN_OPEN);
-	c->wanted = c->watch < 0;
 	c->next = s->claims;
 	s->claims = c;
+	pthread_mutex_unlock(&s->lock);
+	can_ring = sign(c);
+	pthread_mutex_lock(&s->lock);
+	c->wanted |= !can_ring;
 	pthread_mutex_unlock(&s->lock);
 }
 

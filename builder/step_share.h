@@ -4,8 +4,10 @@
  *
  * A step's key is locked from before it runs until its result is published, by
  * a file in the store's tmp/ whose lock dies with its owner. Publishing costs
- * flushes, so it is put off; but as soon as another build asks for the lock
- * (inotify tells), what is finished is published and its locks are let go.
+ * flushes, so it is put off; but who finds a lock taken rings the owner's bell,
+ * a pipe in its batch's folder, and then what is finished is published and its
+ * locks are let go. (inotify would tell as well, but closing its descriptor
+ * takes milliseconds.)
  *
  * Two builds never wait for each other for good: a step that runs waits for no
  * other key, and the locks of finished steps are let go by a thread that waits
