@@ -299,17 +299,23 @@ json_t *config_scratch(const struct platform *platform, struct error *err)
 	return steal_pointer(&config);
 }
 
-json_t *config_from_base(const json_t *base, struct error *err)
+json_t *config_take_base(json_t *base, struct error *err)
 {
-	AUTO(json_decref) json_t *config = json_deep_copy(base);
+	AUTO(json_decref) json_t *config = base;
 
-	if (!config) {
-		error_nomem(err, WHAT);
-		return NULL;
-	}
 	json_object_del(config, "rootfs");
 	config_remove(config, "OnBuild");
 	if (ensure_path(config, err) < 0 || normalize_workdir(config, err) < 0)
 		return NULL;
 	return steal_pointer(&config);
+}
+
+json_t *config_from_base(const json_t *base, struct error *err)
+{
+	json_t *copy = json_deep_copy(base);
+
+	if (copy)
+		return config_take_base(copy, err);
+	error_nomem(err, WHAT);
+	return NULL;
 }

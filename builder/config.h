@@ -24,6 +24,9 @@
 json_t *config_scratch(const struct platform *platform, struct error *err);
 json_t *config_from_base(const json_t *base, struct error *err);
 
+/* The same of a base that nobody else needs: it is taken, in any case. */
+json_t *config_take_base(json_t *base, struct error *err);
+
 /*
  * A JSON string of `text`; bytes that are not UTF-8 become U+FFFD, as other
  * builders write them. NULL: no memory.

@@ -134,10 +134,23 @@ int check_syntax(const struct planner *pl, const struct instruction *in,
 			  in->first_line);
 }
 
+static void count_children(struct planner *pl)
+{
+	size_t i;
+
+	for (i = 0; i < pl->n_states; i++) {
+		const struct source base = ref_source(&pl->states[i].base);
+
+		if (pl->plan->stages[i].needed && base.kind == SOURCE_STAGE)
+			state_of(pl, base.stage)->n_children++;
+	}
+}
+
 static int evaluate_stages(struct planner *pl, struct error *err)
 {
 	size_t i;
 
+	count_children(pl);
 	for (i = 0; i < pl->n_states; i++)
 		if (pl->plan->stages[i].needed &&
 		    stage_evaluate(pl, &pl->states[i], err) < 0)

@@ -130,7 +130,8 @@ struct stage {
 	struct platform platform;
 	struct step *last; /* NULL: the base's root is the result */
 	json_t *config;	   /* final image config without rootfs; `history`
-			      and `created` are still the base image's */
+			      and `created` are still the base image's; NULL
+			      where another stage went on with it */
 	struct history_item *history; /* of this stage alone */
 	size_t n_history;
 	int from_line;

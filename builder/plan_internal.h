@@ -61,7 +61,10 @@ struct stage_state {
 	struct dockerfile **trees;
 	size_t n_trees;
 
-	/* While the stage is evaluated. */
+	/* Stages that will start from this one and have not. */
+	size_t n_children;
+
+	/* While the stage is evaluated, and until its last child starts. */
 	size_t *history_bytes; /* of all stages */
 	bool evaluated;
 	bool no_cache;

@@ -150,19 +150,36 @@ int stage_shell(const struct stage_state *st, struct strv *argv,
 	return strv_check(argv, "reading the shell", err);
 }
 
-/* Everything of the earlier stage goes on, except its ONBUILD triggers. */
+static void take_vars(struct vars *to, struct vars *from, bool last)
+{
+	if (!last) {
+		vars_add_all(to, &from->list);
+		return;
+	}
+	*to = *from;
+	*from = (struct vars){ 0 };
+}
+
+/*
+ * Everything of the earlier stage goes on, except its ONBUILD triggers. The
+ * last stage that starts from it takes what it had: a thousand stages with
+ * ten thousand variables each would not fit into memory.
+ */
 static int start_on_stage(struct planner *pl, struct stage_state *st,
 			  const struct stage *base, struct error *err)
 {
-	const struct stage_state *from = state_of(pl, base);
+	struct stage_state *from = state_of(pl, base);
 	struct stage *stage = st->stage;
+	bool last = --from->n_children == 0;
 
-	stage->config = config_from_base(base->config, err);
+	stage->config = last ? config_take_base(
+				       steal_pointer(&from->stage->config), err)
+			     : config_from_base(base->config, err);
 	if (!stage->config)
 		return -1;
 	stage->last = base->last;
-	vars_add_all(&st->env, &from->env.list);
-	vars_add_all(&st->args, &from->args.list);
+	take_vars(&st->env, &from->env, last);
+	take_vars(&st->args, &from->args, last);
 	if (vars_check(&st->env, "starting a stage", err) < 0)
 		return -1;
 	return vars_check(&st->args, "starting a stage", err);
@@ -291,5 +308,9 @@ int stage_evaluate(struct planner *pl, struct stage_state *st,
 	if (st->env_changed && store_env(st, err) < 0)
 		return -1;
 	st->evaluated = true;
+	if (!st->n_children) {
+		vars_release(&st->env);
+		vars_release(&st->args);
+	}
 	return label_stage(pl, st, first_step, err);
 }

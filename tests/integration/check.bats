@@ -121,10 +121,10 @@ for i in range(10000):
     print(f"ARG NAME{i}={i}")
 print("FROM scratch AS s0")
 for i in range(10000):
-    print(f"ARG NAME{i}\nLABEL l{i}=$NAME{i}" + "x" * 2000)
+    print(f"ARG NAME{i}\nLABEL l{i}=${{NAME{i}}}" + "x" * 4800)
 for i in range(1, 1000):
     print(f"FROM s{i - 1} AS s{i}\nENV V=$V{i % 2}\nCOPY <<A <<B /x/")
-    print("$V ${V:-'x'}\n" * 2000 + "A\nB")
+    print("$V ${V:-'x'}\n" * 100 + "A\nB")
     print("ONBUILD RUN <<-A\n\tx\n\tA")
 END
     SHALE_TIMEOUT=300 fails 1 shale build --check .

@@ -52,6 +52,26 @@ static void a_thousand_stages_stand_on_each_other(void **state)
 	assert_int_equal(f->plan->n_steps, 2 * 999);
 }
 
+static void a_thousand_stages_share_ten_thousand_args(void **state)
+{
+	AUTO(buf_release) struct buf text = BUF_INIT;
+	struct fixture *f = *state;
+	int i;
+
+	buf_append_str(&text, "FROM bare AS s0\n");
+	for (i = 0; i < 10000; i++)
+		buf_printf(&text, "ARG NAME%d=1\nENV E%d=1\n", i, i);
+	for (i = 1; i < 1000; i++)
+		buf_printf(&text, "FROM s%d AS s%d\nARG V=%d\n", i - 1, i, i);
+	buf_append_str(&text, "RUN x\n");
+	fixture_must_plan(f, text.data);
+	/* PATH, V, and all the others. */
+	assert_int_equal(fixture_step(f, 0)->u.run.env.len, 20002);
+	/* What was handed on is not kept. */
+	assert_null(f->plan->stages[0].config);
+	assert_non_null(f->plan->target->config);
+}
+
 static void a_thousand_stages_meet_in_the_last(void **state)
 {
 	AUTO(buf_release) struct buf text = BUF_INIT;
@@ -150,6 +170,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(
 			a_thousand_stages_stand_on_each_other, begin, end),
+		cmocka_unit_test_setup_teardown(
+			a_thousand_stages_share_ten_thousand_args, begin, end),
 		cmocka_unit_test_setup_teardown(
 			a_thousand_stages_meet_in_the_last, begin, end),
 		cmocka_unit_test_setup_teardown(ten_thousand_args_reach_a_run,
