@@ -106,7 +106,7 @@ static int parse_words(struct build_command *c, int argc, char **argv,
 		{ "explain", 0, OPTION_BOOL, &c->explain, NULL,
 		  "say why steps were not taken from the cache" },
 		{ "network", 0, OPTION_STRING, &c->network, "MODE",
-		  "network of RUN: default, private, none or host" },
+		  "network of RUN: default, private, bridge, none or host" },
 		{ "add-host", 0, OPTION_LIST, &c->add_hosts, "HOST:IP",
 		  "line for /etc/hosts during RUN" },
 		{ "allow", 0, OPTION_LIST, &c->allow, "ENTITLEMENT",
@@ -209,10 +209,12 @@ static int parse_network(const char *text, struct solve_options *so,
 		so->network = SANDBOX_NETWORK_NONE;
 	else if (!strcmp(text, "host"))
 		so->network = SANDBOX_NETWORK_HOST;
+	else if (!strcmp(text, "bridge"))
+		so->network = SANDBOX_NETWORK_BRIDGE;
 	else if (strcmp(text, "private"))
 		return error_set(err, ERROR_USAGE,
 				 "unknown network mode \"%s\"; use default, "
-				 "private, none or host",
+				 "private, bridge, none or host",
 				 text);
 	so->allow_host_network = so->network == SANDBOX_NETWORK_HOST;
 	return 0;

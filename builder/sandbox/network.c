@@ -101,7 +101,9 @@ static int make_order(struct network_pool *p, struct error *err)
 
 	if (p->order >= 0)
 		return 0;
-	if (find_programs(&order, err) < 0 || look_at_resolver(&order, err) < 0)
+	if (order.kind == SANDBOX_NETWORK_PRIVATE &&
+	    (find_programs(&order, err) < 0 ||
+	     look_at_resolver(&order, err) < 0))
 		return -1;
 	fd = memfd_create("network", MFD_CLOEXEC);
 	if (fd < 0)
@@ -391,7 +393,9 @@ int network_pool_take(struct network_pool *p, struct cancel *cancel,
 		*err = (struct error)ERROR_INIT;
 		return 0;
 	}
-	return error_wrap(err, "no private network");
+	return error_wrap(err, p->options.kind == SANDBOX_NETWORK_BRIDGE
+				       ? "no bridged network"
+				       : "no private network");
 }
 
 void network_pool_give_back(struct network_pool *p, struct network *n,

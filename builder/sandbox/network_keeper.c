@@ -14,6 +14,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "builder/sandbox/network_bridge.h"
 #include "builder/sandbox/network_ns.h"
 #include "store/base/cleanup.h"
 
@@ -94,9 +95,25 @@ static int connect_by_program(const struct network_order *order, int ns,
 					  order->has_resolver, &r->err) < 0)
 			continue;
 		snprintf(r->made_with, sizeof(r->made_with), "%s", name);
+		r->has_program = true;
 		return 0;
 	}
 	return -1;
+}
+
+/* What it returns stays open, and with it the network's rules. */
+static int connect_by_kernel(int ns, struct network_report *r)
+{
+	snprintf(r->made_with, sizeof(r->made_with), "veth");
+	return network_bridge_make(ns, &r->err);
+}
+
+static int connect_out(const struct network_order *order, int ns,
+		       struct network_report *r)
+{
+	return order->kind == SANDBOX_NETWORK_BRIDGE
+		       ? connect_by_kernel(ns, r)
+		       : connect_by_program(order, ns, r);
 }
 
 static int make_network(int socket, int order_fd, struct network_report *r)
@@ -108,7 +125,7 @@ static int make_network(int socket, int order_fd, struct network_report *r)
 	    read_order(order_fd, &order, &r->err) < 0)
 		return -1;
 	ns = network_ns_new(&r->err);
-	if (ns < 0 || connect_by_program(&order, ns, r) < 0)
+	if (ns < 0 || connect_out(&order, ns, r) < 0)
 		return -1;
 	return ns;
 }
@@ -158,14 +175,16 @@ static bool has_children(int signals)
  * Until the builder lets go of the network, or its program has ended: what is
  * left of it then is of no use.
  */
-static void keep(int socket)
+static void keep(int socket, bool has_program)
 {
 	struct pollfd p[2] = { { .fd = socket, .events = POLLIN } };
 	sigset_t child;
 
 	sigemptyset(&child);
 	sigaddset(&child, SIGCHLD);
-	p[1].fd = signalfd(-1, &child, SFD_CLOEXEC | SFD_NONBLOCK);
+	p[1].fd = !has_program
+			  ? -1
+			  : signalfd(-1, &child, SFD_CLOEXEC | SFD_NONBLOCK);
 	p[1].events = POLLIN;
 	for (;;) {
 		int n = poll(p, 2, -1);
@@ -194,7 +213,7 @@ _Noreturn void network_keeper_main(int socket, int order)
 	send_report(socket, &r, ns);
 	if (ns >= 0) {
 		close(ns);
-		keep(socket);
+		keep(socket, r.has_program);
 	}
 	end_all();
 	_exit(0);

@@ -25,6 +25,7 @@ struct network_report {
 	bool has_failed;
 	struct error err; /* when it has */
 	char made_with[16];
+	bool has_program;
 };
 
 /* Namespaces of a keeper, as clone flags. */

@@ -31,12 +31,14 @@ enum sandbox_network {
 	SANDBOX_NETWORK_HOST,
 	SANDBOX_NETWORK_NONE,	 /* loopback only */
 	SANDBOX_NETWORK_PRIVATE, /* own stack, way out through a program */
+	SANDBOX_NETWORK_BRIDGE,	 /* own stack, routed by the host's kernel */
 };
 
 /* Is its namespace one of a pool (network.h), and not made with it? */
 static inline bool sandbox_network_is_pooled(enum sandbox_network network)
 {
-	return network == SANDBOX_NETWORK_PRIVATE;
+	return network == SANDBOX_NETWORK_PRIVATE ||
+	       network == SANDBOX_NETWORK_BRIDGE;
 }
 
 enum sandbox_mount_kind {

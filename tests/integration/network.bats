@@ -292,3 +292,40 @@ nothing_left() {
     not_reached $OUTSIDE_SERVICES $LOOPBACK_SERVICES
     says "name=any.test: unknown"
 }
+
+@test "a bridged network is root's, translated, and ends with the builder" {
+    host_start
+    get_ready debian:bookworm-slim
+    ip netns exec "$HOST" sysctl -q net.ipv4.ip_forward=0
+    build_there true --network=bridge
+    equal "$status" 1
+    says "does not forward packets: sysctl -w net.ipv4.ip_forward=1"
+    ip netns exec "$HOST" sysctl -q net.ipv4.ip_forward=1
+    # shellcheck disable=SC2086
+    build_there "perl /probe $OUTSIDE_SERVICES tcp=gate:7003 $LOOPBACK_SERVICES $DETOURS tcp=10.213.88.1:7001" \
+        --network=bridge --add-host gate:host-gateway
+    equal "$status" 0
+    # shellcheck disable=SC2086
+    reached $OUTSIDE_SERVICES tcp=gate:7003
+    # shellcheck disable=SC2086
+    not_reached $LOOPBACK_SERVICES $DETOURS tcp=10.213.88.1:7001
+    printf 'FROM probe\nRUN echo inside; sleep 4325\n' >Dockerfile
+    started "$T/killed.log" ip netns exec "$HOST" "$SHALE" build --progress=plain --network=bridge .
+    for _ in $(seq 100); do
+        grep -q "[0-9] inside$" "$T/killed.log" && break
+        sleep 0.1
+    done
+    ip -n "$HOST" link show shale0
+    kill -9 "$STARTED_PID"
+    nothing_left
+    for _ in $(seq 50); do
+        ip -n "$HOST" link show shale0 2>/dev/null || break
+        sleep 0.1
+    done
+    refute ip -n "$HOST" link show shale0
+    as_a_user
+    get_ready busybox:static
+    build_there true --network=bridge
+    equal "$status" 1
+    says "no bridged network: only root can have the kernel route"
+}
