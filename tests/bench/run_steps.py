@@ -7,9 +7,11 @@ Builds STEPS (50) trivial RUN instructions on BASE/busybox:static, and the same
 Dockerfile with only the first of them; the difference over STEPS - 1 is one
 step, without start, pull and export. Every builder found takes its turn in each
 of ROUNDS (5) rounds. Prints medians in milliseconds and ratios to the best
-other builder. Standard library only.
+other builder; and the processor time of a step, which other work on the machine
+changes less, without what a daemon does. Standard library only.
 """
 import os
+import resource
 import shutil
 import statistics
 import subprocess
@@ -43,18 +45,27 @@ def write_context(folder, base, steps):
             f.write("RUN echo %d > /f%d\n" % (i, i))
 
 
+def processor_time():
+    """Of all processes that have ended, in seconds."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
 def timed(command):
-    start = time.monotonic()
+    """Seconds on the clock, and of the processors."""
+    start, used = time.monotonic(), processor_time()
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode != 0:
         raise RuntimeError("%s: %s" % (" ".join(command), done.stderr.strip()[-500:]))
-    return time.monotonic() - start
+    return time.monotonic() - start, processor_time() - used
 
 
 def measure(command, one, many, steps):
     """One round: milliseconds for a whole build and for one step of it."""
-    first, all_steps = timed(command(one)), timed(command(many))
-    return {"step": (all_steps - first) / (steps - 1) * 1000, "build": all_steps * 1000}
+    first, first_cpu = timed(command(one))
+    whole, whole_cpu = timed(command(many))
+    return {"step": (whole - first) / (steps - 1) * 1000, "build": whole * 1000,
+            "cpu": (whole_cpu - first_cpu) / (steps - 1) * 1000}
 
 
 def main():
@@ -76,11 +87,11 @@ def main():
         for name, command in candidates.items():
             results.setdefault(name, []).append(measure(command, one, many, steps))
 
-    median = {name: {key: statistics.median(r[key] for r in rows) for key in ("step", "build")}
+    median = {name: {key: statistics.median(r[key] for r in rows) for key in ("step", "build", "cpu")}
               for name, rows in results.items()}
-    print("%-10s %14s %18s" % ("builder", "ms per step", "ms for %d steps" % steps))
+    print("%-10s %14s %18s %18s" % ("builder", "ms per step", "ms for %d steps" % steps, "CPU ms per step"))
     for name, row in sorted(median.items(), key=lambda item: item[1]["step"]):
-        print("%-10s %14.2f %18.0f" % (name, row["step"], row["build"]))
+        print("%-10s %14.2f %18.0f %18.2f" % (name, row["step"], row["build"], row["cpu"]))
     others = [row for name, row in median.items() if name != "shale"]
     if others and "shale" in median:
         for key, what in (("step", "one step"), ("build", "the build")):
