@@ -116,6 +116,9 @@ int owner_parse(const char *text, struct view *root, struct owner *ret,
 				  root ? "--chown=%s"
 				       : "--chown=%s (--link needs numbers)",
 				  text);
+	/* "user:" has a group, which nothing names. */
+	if (colon && !*group)
+		owner.gid = 0;
 	*ret = owner;
 	return 0;
 }

@@ -14,8 +14,8 @@ struct owner {
 
 /*
  * --chown: "user[:group]" in `root` (NULL: numbers only). A name without a
- * group takes its primary group, a number the same number. "root" is 0
- * everywhere. Unknown names are ERROR_DOCKERFILE.
+ * group takes its primary group, a number the same number; "user:" is the
+ * group 0. "root" is 0 everywhere. Unknown names are ERROR_DOCKERFILE.
  */
 int owner_parse(const char *text, struct view *root, struct owner *ret,
 		struct error *err);

@@ -142,6 +142,8 @@ static void owners_and_modes_can_be_set(void **state)
 	static const struct row rows[] = {
 		{ "COPY --chown=5:6 a.txt /p/q", "p(755,5:6)/ p/q(644,5:6)=a" },
 		{ "COPY --chown=5 a.txt /q", "q(644,5:5)=a" },
+		{ "COPY --chown=ann: a.txt /q", "q(644,1000:0)=a" },
+		{ "COPY --chown=:5 a.txt /q", "q(644,0:5)=a" },
 		{ "COPY --chown=ann a.txt /q", "q(644,1000:1001)=a" },
 		{ "COPY --chown=ann:staff a.txt /q", "q(644,1000:50)=a" },
 		{ "COPY --chown=root:7 a.txt /q", "q(644,0:7)=a" },
