@@ -143,5 +143,7 @@ int owner_of_workdir(const char *text, struct view *root, struct owner *ret,
 	*ret = (struct owner){ user.uid, user.gid };
 	if (text && is_number(text))
 		ret->gid = ret->uid;
+	if (text && *text && text[strlen(text) - 1] == ':')
+		ret->gid = 0;
 	return 0;
 }

@@ -29,7 +29,8 @@ int owner_of_process(const char *text, struct view *root, struct user *ret,
 
 /*
  * Who owns the directories that WORKDIR makes for the USER `text`. As with
- * --chown, a number without a group is the number of the group, too.
+ * --chown, a number without a group is the number of the group, too, and
+ * "user:" is the group 0.
  */
 int owner_of_workdir(const char *text, struct view *root, struct owner *ret,
 		     struct error *err);

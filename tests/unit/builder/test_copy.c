@@ -327,6 +327,7 @@ static void directories_are_made_for_workdir(void **state)
 		{ "WORKDIR /n/m", "n/ n/m/" },
 		{ "USER 7:8\nWORKDIR /n/m", "n(755,7:8)/ n/m(755,7:8)/" },
 		{ "USER 7\nWORKDIR /n", "n(755,7:7)/" },
+		{ "USER ann:\nWORKDIR /n", "n(755,1000:0)/" },
 		{ "USER ann\nWORKDIR /l/m", "d(700,3:4)/ d/m(755,1000:1001)/" },
 		{ "WORKDIR /d", "" },
 		{ "WORKDIR /l", "" },
