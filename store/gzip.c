@@ -11,6 +11,7 @@
 #include "store/gzip.h"
 
 #include <libdeflate.h>
+#include <stdbool.h>
 #include <stdlib.h>
 
 #include "store/gzip_plain.h"
@@ -56,44 +57,56 @@ static void *worker_new(int level)
 	return NULL;
 }
 
-static size_t cell_at(size_t done, size_t len)
+/* A block, cell by cell. */
+struct cells {
+	enum nature natures[BLOCK_SIZE / CELL_SIZE];
+	size_t n;
+};
+
+static void judge(const uint8_t *in, size_t len, struct cells *ret)
 {
-	return len - done < CELL_SIZE ? len - done : CELL_SIZE;
+	ret->n = 0;
+	for (size_t at = 0; at < len; at += CELL_SIZE) {
+		size_t left = len - at;
+
+		ret->natures[ret->n++] =
+			nature_of(in + at, left < CELL_SIZE ? left : CELL_SIZE);
+	}
 }
 
-/* The length of what lies at `in` and is of the nature of its first cell. */
-static size_t measure_alike(const uint8_t *in, size_t len, enum nature *nature)
+/* How many cells from `first` are of its nature. */
+static size_t count_alike(const struct cells *c, size_t first)
 {
-	size_t run = cell_at(0, len);
+	size_t n = 1;
 
-	*nature = nature_of(in, run);
-	while (run < len && nature_of(in + run, cell_at(run, len)) == *nature)
-		run += cell_at(run, len);
-	return run;
+	while (first + n < c->n && c->natures[first + n] == c->natures[first])
+		n++;
+	return n;
 }
 
 /*
- * The length of the run at `in`. A cell that is different for once is not worth
- * the loss of the window around it.
+ * Is what begins there to be packed in a way of its own? A cell that is
+ * different for once is not worth the loss of the window around it.
  */
-static size_t measure_run(const uint8_t *in, size_t len, enum nature *nature)
+static bool stands_out(const struct cells *c, size_t first)
 {
-	size_t run = 0;
+	return first < c->n && c->natures[first] != NATURE_REPEATS &&
+	       count_alike(c, first) >= RUN_MIN / CELL_SIZE;
+}
 
-	while (run < len) {
-		enum nature found;
-		size_t n = measure_alike(in + run, len - run, &found);
+/* Where the run of cells that begins with `first` ends, and its nature. */
+static size_t find_run(const struct cells *c, size_t first, enum nature *nature)
+{
+	size_t end = first;
 
-		if (found != NATURE_REPEATS && n >= RUN_MIN) {
-			if (run > 0)
-				break;
-			*nature = found;
-			return n;
-		}
-		run += n;
-	}
 	*nature = NATURE_REPEATS;
-	return run;
+	if (stands_out(c, first)) {
+		*nature = c->natures[first];
+		return first + count_alike(c, first);
+	}
+	while (end < c->n && !stands_out(c, end))
+		end += count_alike(c, end);
+	return end;
 }
 
 static size_t compress_run(const struct gzip_worker *w, enum nature nature,
@@ -114,22 +127,24 @@ static size_t compress_block(void *arg, const void *in, size_t len, void *out,
 			     size_t out_max)
 {
 	const struct gzip_worker *w = arg;
-	size_t done = 0, made = 0;
+	size_t cell = 0, made = 0;
+	struct cells cells;
 
 	if (w->level == 0)
 		return gzip_store(in, len, out);
+	judge(in, len, &cells);
 	do {
-		const uint8_t *from = (const uint8_t *)in + done;
+		size_t at = cell * CELL_SIZE, end, n;
 		enum nature nature;
-		size_t run = measure_run(from, len - done, &nature);
-		size_t n = compress_run(w, nature, from, run,
-					(uint8_t *)out + made, out_max - made);
 
+		cell = find_run(&cells, cell, &nature);
+		end = cell * CELL_SIZE < len ? cell * CELL_SIZE : len;
+		n = compress_run(w, nature, (const uint8_t *)in + at, end - at,
+				 (uint8_t *)out + made, out_max - made);
 		if (n == 0)
 			return 0;
 		made += n;
-		done += run;
-	} while (done < len);
+	} while (cell < cells.n);
 	return made;
 }
 
