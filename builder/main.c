@@ -1,4 +1,5 @@
 #include <fcntl.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -80,12 +81,23 @@ static void fill_standard_descriptors(void)
 		close(fd);
 }
 
+/*
+ * Buffers of threads that have ended go back to the system. Left alone, the
+ * allocator takes the first large one that is freed as a reason to keep all
+ * of that size, in an arena for each thread.
+ */
+static void keep_no_large_buffers(void)
+{
+	mallopt(M_MMAP_THRESHOLD, 1 << 20);
+}
+
 int main(int argc, char **argv)
 {
 	struct error err = ERROR_INIT;
 	int taken;
 
 	fill_standard_descriptors();
+	keep_no_large_buffers();
 	taken = take_root(argc, argv, &err);
 
 	if (taken < 0)

@@ -97,7 +97,7 @@ int batch_read_record(struct store *s, struct batch *b, const char *dest,
 struct batch_layers {
 	pthread_mutex_t lock;
 	struct map *by_diff_id;
-	unsigned n_passes; /* layers being compressed */
+	size_t pass_memory; /* of layers being compressed */
 	pthread_cond_t pass_ended;
 };
 

@@ -78,6 +78,18 @@ int sink_compress(struct compression how, unsigned threads, struct sink *to,
 	return sink_zstd(how.level, threads, to, ret, err);
 }
 
+size_t compression_memory(enum compression_kind kind, unsigned threads)
+{
+	switch (kind) {
+	case COMPRESSION_GZIP:
+		return sink_gzip_memory(threads);
+	case COMPRESSION_ZSTD:
+		return sink_zstd_memory(threads);
+	default:
+		return 0;
+	}
+}
+
 enum compression_kind compression_of_magic(const void *data, size_t len)
 {
 	const unsigned char *p = data;

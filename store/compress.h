@@ -32,6 +32,9 @@ int compression_parse(const char *name, enum compression_kind *ret,
 int sink_compress(struct compression how, unsigned threads, struct sink *to,
 		  struct sink **ret, struct error *err);
 
+/* Bytes that such a sink takes at most, at usual levels. */
+size_t compression_memory(enum compression_kind kind, unsigned threads);
+
 /* What the first bytes (4 are enough) say; NONE: something else. */
 enum compression_kind compression_of_magic(const void *data, size_t len);
 

@@ -22,6 +22,9 @@
 #define CELL_SIZE  ((size_t)32 << 10)
 #define RUN_MIN	   (2 * CELL_SIZE)
 
+/* What libdeflate takes for itself, about. */
+#define COMPRESSOR_SIZE ((size_t)1 << 20)
+
 /*
  * On real layers level 3 gives 2-3% more bytes than zlib's level 6 in a third
  * of its time; level 2 is 10% faster still but misses that mark.
@@ -170,4 +173,10 @@ int sink_gzip(int level, unsigned threads, struct sink *to, struct sink **ret,
 	};
 
 	return sink_ordered(&job, threads, to, ret, err);
+}
+
+size_t sink_gzip_memory(unsigned threads)
+{
+	return ordered_memory(BLOCK_SIZE, out_max(), threads) +
+	       threads * COMPRESSOR_SIZE;
 }

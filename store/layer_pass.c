@@ -4,27 +4,30 @@
 #include "store/base/parallel.h"
 #include "store/layer_internal.h"
 
-/* Compressing at once: each uses all processors and up to 40 MiB. */
-#define PASSES_MAX 2
+/*
+ * Each compression uses all processors. Several at a time read several layers,
+ * as long as all of them together stay below this.
+ */
+#define MEMORY_MAX ((size_t)40 << 20)
 
-static void begin_pass(struct layer *l)
+static void begin_pass(struct layer *l, size_t memory)
 {
 	struct batch_layers *layers = batch_layers(l->batch);
 
 	pthread_mutex_lock(&layers->lock);
-	while (layers->n_passes == PASSES_MAX)
+	while (layers->pass_memory && layers->pass_memory + memory > MEMORY_MAX)
 		pthread_cond_wait(&layers->pass_ended, &layers->lock);
-	layers->n_passes++;
+	layers->pass_memory += memory;
 	pthread_mutex_unlock(&layers->lock);
 }
 
-static void end_pass(struct layer *l)
+static void end_pass(struct layer *l, size_t memory)
 {
 	struct batch_layers *layers = batch_layers(l->batch);
 
 	pthread_mutex_lock(&layers->lock);
-	layers->n_passes--;
-	pthread_cond_signal(&layers->pass_ended);
+	layers->pass_memory -= memory;
+	pthread_cond_broadcast(&layers->pass_ended);
 	pthread_mutex_unlock(&layers->lock);
 }
 
@@ -58,22 +61,31 @@ static int pass_on(struct layer *l, struct sink *compress, struct error *err)
 	return stream_copy(from, compress, err);
 }
 
+static int compress_into(struct layer *l, const struct layer_format *format,
+			 bool ours, struct sink *to, struct digest *diff_id,
+			 struct error *err)
+{
+	AUTO(sink_free) struct sink *compress = NULL;
+
+	if (sink_compress(format->compression, parallel_cpus(), to, &compress,
+			  err) < 0)
+		return -1;
+	if (ours)
+		return pack(l, format, compress, diff_id, err);
+	*diff_id = l->diff_id;
+	return pass_on(l, compress, err);
+}
+
 int layer_compress(struct layer *l, const struct layer_format *format,
 		   bool ours, struct sink *to, struct digest *diff_id,
 		   struct error *err)
 {
-	AUTO(sink_free) struct sink *compress = NULL;
+	size_t memory =
+		compression_memory(format->compression.kind, parallel_cpus());
 	int status;
 
-	begin_pass(l);
-	status = sink_compress(format->compression, parallel_cpus(), to,
-			       &compress, err);
-	if (status == 0 && ours)
-		status = pack(l, format, compress, diff_id, err);
-	else if (status == 0)
-		status = pass_on(l, compress, err);
-	if (status == 0 && !ours)
-		*diff_id = l->diff_id;
-	end_pass(l);
+	begin_pass(l, memory);
+	status = compress_into(l, format, ours, to, diff_id, err);
+	end_pass(l, memory);
 	return status;
 }

@@ -218,11 +218,22 @@ static size_t spare_slots(size_t block_size)
 	return n < 1 ? 1 : n > SPARE_SLOTS ? SPARE_SLOTS : n;
 }
 
+static size_t count_slots(size_t block_size, unsigned threads)
+{
+	return (threads < THREADS_MAX ? threads : THREADS_MAX) +
+	       spare_slots(block_size);
+}
+
+size_t ordered_memory(size_t block_size, size_t out_max, unsigned threads)
+{
+	return count_slots(block_size, threads) * (block_size + out_max);
+}
+
 static void start_threads(struct ordered *o, unsigned threads)
 {
+	o->n_slots = count_slots(o->job.block_size, threads);
 	if (threads > THREADS_MAX)
 		threads = THREADS_MAX;
-	o->n_slots = threads + spare_slots(o->job.block_size);
 	if (threads < 2)
 		return;
 	while (o->n_threads < threads &&

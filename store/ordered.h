@@ -30,4 +30,7 @@ struct ordered_job {
 int sink_ordered(const struct ordered_job *job, unsigned threads,
 		 struct sink *to, struct sink **ret, struct error *err);
 
+/* Bytes that its blocks take at most. */
+size_t ordered_memory(size_t block_size, size_t out_max, unsigned threads);
+
 #endif

@@ -22,7 +22,10 @@
 #define LEVEL_SKEWED 2
 
 /* Each costs memory; these outrun the hashes. */
-#define THREADS_MAX 4
+#define THREADS_MAX 3
+
+/* What the library takes for itself at its default level, about. */
+#define CONTEXT_SIZE ((size_t)4 << 20)
 
 /* Windows above this many bits (128 MiB) are refused. */
 #define WINDOW_LOG_MAX 27
@@ -83,6 +86,11 @@ static size_t compress_frame(void *arg, const void *in, size_t len, void *out,
 	return ZSTD_isError(n) ? 0 : n;
 }
 
+static unsigned limit_threads(unsigned threads)
+{
+	return threads < THREADS_MAX ? threads : THREADS_MAX;
+}
+
 int sink_zstd(int level, unsigned threads, struct sink *to, struct sink **ret,
 	      struct error *err)
 {
@@ -96,8 +104,14 @@ int sink_zstd(int level, unsigned threads, struct sink *to, struct sink **ret,
 		.run = compress_frame,
 	};
 
-	return sink_ordered(&job, threads < THREADS_MAX ? threads : THREADS_MAX,
-			    to, ret, err);
+	return sink_ordered(&job, limit_threads(threads), to, ret, err);
+}
+
+size_t sink_zstd_memory(unsigned threads)
+{
+	return ordered_memory(FRAME_SIZE, ZSTD_compressBound(FRAME_SIZE),
+			      limit_threads(threads)) +
+	       limit_threads(threads) * CONTEXT_SIZE;
 }
 
 struct unzstd {

@@ -8,6 +8,9 @@
 int sink_zstd(int level, unsigned threads, struct sink *to, struct sink **ret,
 	      struct error *err);
 
+/* Bytes that such a sink takes at most. */
+size_t sink_zstd_memory(unsigned threads);
+
 /* Takes `inner`, also on failure. See stream_decompress(). */
 int stream_unzstd(struct stream *inner, struct stream **ret, struct error *err);
 
