@@ -2,6 +2,7 @@
 
 #include <sys/stat.h>
 
+#include "builder/cli/session_step.h"
 #include "store/base/timefmt.h"
 #include "store/gc.h"
 
@@ -27,7 +28,6 @@ void auto_prune(struct session *s, const struct config *c)
 {
 	const struct gc_options options = { .max_bytes = c->max_used_bytes };
 	struct error problem = ERROR_INIT;
-	char text[sizeof(problem.text)];
 	struct gc_report report = { 0 };
 	autofree char *line = NULL;
 	unsigned step;
@@ -35,19 +35,14 @@ void auto_prune(struct session *s, const struct config *c)
 
 	if (!is_due(s, c))
 		return;
-	step = progress_add(s->progress,
-			    "[internal] keep the store below max-used-space");
-	progress_start(s->progress, step);
+	step = session_step_begin(
+		s, "[internal] keep the store below max-used-space", NULL);
 	/* What it uses would stay. */
 	batch_free(steal_pointer(&s->batch));
 	rc = gc_run(s->store, &options, s->cancel, &report, &problem);
-	if (rc == 0 && report.freed_bytes &&
+	if (report.freed_bytes &&
 	    asprintf(&line, "%.1f MB freed", (double)report.freed_bytes / 1e6) <
 		    0)
 		line = NULL;
-	if (line)
-		progress_message(s->progress, step, line);
-	progress_end(s->progress, step, rc < 0 ? PROGRESS_ERROR : PROGRESS_DONE,
-		     rc < 0 ? error_message(&problem, text, sizeof(text))
-			    : NULL);
+	session_step_end(s, step, rc, &problem, line);
 }

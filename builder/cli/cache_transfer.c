@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "builder/cli/cache_option.h"
+#include "builder/cli/session_step.h"
 #include "registry/reference.h"
 #include "store/base/io.h"
 #include "store/export.h"
@@ -15,18 +16,12 @@ static const char *place_of(const struct cache_option *o)
 	return o->kind == CACHE_LOCAL ? o->dir : o->ref;
 }
 
+/* Transfers belong to it. */
 static unsigned begin(struct session *s, const char *what,
 		      const struct cache_option *o)
 {
-	autofree char *label = NULL;
-	unsigned step;
-
-	if (asprintf(&label, "%s %s", what, place_of(o)) < 0)
-		label = NULL;
-	step = progress_add(s->progress, label ? label : what);
-	s->transfer_step = step;
-	progress_start(s->progress, step);
-	return step;
+	s->transfer_step = session_step_begin(s, what, place_of(o));
+	return s->transfer_step;
 }
 
 static int get_image(struct session *s, const struct cache_option *o,
@@ -61,19 +56,13 @@ static int import_or_tell(struct session *s, const struct cache_option *o,
 {
 	struct error problem = ERROR_INIT;
 	unsigned n = 0, step = begin(s, "importing cache from", o);
-	char text[sizeof(problem.text)];
 	autofree char *line = NULL;
 	int rc = import_one(s, o, platform, &n, &problem);
 
-	if (rc == 0 && asprintf(&line, "%u results", n) < 0)
+	if (asprintf(&line, "%u results", n) < 0)
 		line = NULL;
-	if (line)
-		progress_message(s->progress, step, line);
-	progress_end(s->progress, step, rc < 0 ? PROGRESS_ERROR : PROGRESS_DONE,
-		     rc < 0 ? error_message(&problem, text, sizeof(text))
-			    : NULL);
-	if (rc == 0 ||
-	    (problem.kind != ERROR_NOMEM && problem.kind != ERROR_CANCELED))
+	session_step_end(s, step, rc, &problem, line);
+	if (rc == 0 || session_can_do_without(&problem))
 		return 0;
 	*err = problem;
 	return -1;

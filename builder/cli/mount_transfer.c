@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <string.h>
 
+#include "builder/cli/session_step.h"
 #include "registry/copy.h"
 #include "registry/reference.h"
 #include "store/base/io.h"
@@ -23,33 +24,6 @@ static const char *place_of(const struct cache_option *o)
 static const char *tag_of(const struct cache_option *o)
 {
 	return o->tag ? o->tag : LAYOUT_TAG;
-}
-
-static unsigned begin(struct session *s, const char *what, const char *place)
-{
-	autofree char *label = NULL;
-	unsigned step;
-
-	if (asprintf(&label, "%s %s", what, place) < 0)
-		label = NULL;
-	step = progress_add(s->progress, label ? label : what);
-	progress_start(s->progress, step);
-	return step;
-}
-
-/* A failure that ends nothing but what it happened to. */
-static bool can_do_without(const struct error *err)
-{
-	return err->kind != ERROR_NOMEM && err->kind != ERROR_CANCELED;
-}
-
-static void end_with(struct session *s, unsigned step, int rc,
-		     const struct error *err)
-{
-	char text[sizeof(err->text)];
-
-	progress_end(s->progress, step, rc < 0 ? PROGRESS_ERROR : PROGRESS_DONE,
-		     rc < 0 ? error_message(err, text, sizeof(text)) : NULL);
 }
 
 /* ---- reading a save ---- */
@@ -154,15 +128,15 @@ static int open_sources(struct mount_import *m, struct error *err)
 	for (size_t i = 0; i < m->options->len; i++) {
 		const struct cache_option *o = &m->options->items[i];
 		struct error problem = ERROR_INIT;
-		unsigned step = begin(m->session, "importing cache mounts from",
-				      place_of(o));
+		unsigned step = session_step_begin(
+			m->session, "importing cache mounts from", place_of(o));
 		int rc =
 			open_source(m->session, o, &m->sources[m->n], &problem);
 
-		end_with(m->session, step, rc, &problem);
+		session_step_end(m->session, step, rc, &problem, NULL);
 		if (rc == 0)
 			m->n++;
-		if (rc == 0 || can_do_without(&problem))
+		if (rc == 0 || session_can_do_without(&problem))
 			continue;
 		*err = problem;
 		return -1;
@@ -197,18 +171,16 @@ static int try_source(struct mount_import *m, struct mount_import_source *from,
 		      struct error *err)
 {
 	struct error problem = ERROR_INIT;
-	char text[sizeof(problem.text)];
 	int rc = restore(from, id, mount, &problem);
 
 	if (rc >= 0)
 		return rc;
-	if (!can_do_without(&problem)) {
+	if (!session_can_do_without(&problem)) {
 		*err = problem;
 		return -1;
 	}
 	error_wrap(&problem, "importing cache mounts from %s", from->place);
-	progress_warn(m->session->progress,
-		      error_message(&problem, text, sizeof(text)));
+	session_warn(m->session, &problem);
 	return cache_mount_clear(mount, err);
 }
 
@@ -326,21 +298,19 @@ static int send(struct session *s, const struct cache_option *o,
 	return copy_image(&from->base, to, &how, &root, err);
 }
 
-static void tell(struct session *s, unsigned step,
-		 const struct mount_save *save)
+static char *summary(const struct mount_save *save)
 {
-	autofree char *line = NULL;
+	char *line;
 
-	if (asprintf(&line, "%.1f MB of contents, %.1f MB of them new",
-		     (double)mount_save_bytes(save) / 1e6,
-		     (double)mount_save_new_bytes(save) / 1e6) < 0)
-		line = NULL;
-	if (line)
-		progress_message(s->progress, step, line);
+	return asprintf(&line, "%.1f MB of contents, %.1f MB of them new",
+			(double)mount_save_bytes(save) / 1e6,
+			(double)mount_save_new_bytes(save) / 1e6) < 0
+		       ? NULL
+		       : line;
 }
 
 static int save(struct session *s, const struct cache_option *o,
-		const struct strv *ids, unsigned step, struct error *err)
+		const struct strv *ids, char **line, struct error *err)
 {
 	AUTO(save_source_release)
 	struct save_source from = { .base = { .manifest = save_manifest,
@@ -357,34 +327,38 @@ static int save(struct session *s, const struct cache_option *o,
 	if (mount_save_finish(from.save, &from.base.root, &from.manifest, err) <
 	    0)
 		return -1;
-	tell(s, step, from.save);
+	*line = summary(from.save);
 	if (digest_equal(&root, &from.base.root.digest))
 		return 0;
 	return send(s, o, &from, err);
+}
+
+/* The transfers of a save belong to its step. */
+static int save_as_step(struct session *s, const struct cache_option *o,
+			const struct strv *ids, struct error *err)
+{
+	autofree char *line = NULL;
+	unsigned step =
+		session_step_begin(s, "exporting cache mounts to", place_of(o));
+	int rc;
+
+	s->transfer_step = step;
+	rc = save(s, o, ids, &line, err);
+	session_step_end(s, step, rc, err, line);
+	return rc < 0 ? error_wrap(err, "exporting cache mounts to %s",
+				   place_of(o))
+		      : 0;
 }
 
 int mount_export(struct session *s, const struct cache_options *o,
 		 const struct strv *ids, struct error *err)
 {
 	for (size_t i = 0; i < o->len; i++) {
-		const struct cache_option *to = &o->items[i];
-		char text[sizeof(err->text)];
-		unsigned step =
-			begin(s, "exporting cache mounts to", place_of(to));
-		int rc;
-
-		s->transfer_step = step;
-		rc = save(s, to, ids, step, err);
-		progress_end(s->progress, step,
-			     rc < 0 ? PROGRESS_ERROR : PROGRESS_DONE,
-			     rc < 0 ? "failed" : NULL);
-		if (rc == 0)
+		if (save_as_step(s, &o->items[i], ids, err) == 0)
 			continue;
-		if (!to->ignore_error || !can_do_without(err))
-			return error_wrap(err, "exporting cache mounts to %s",
-					  place_of(to));
-		progress_warn(s->progress,
-			      error_message(err, text, sizeof(text)));
+		if (!o->items[i].ignore_error || !session_can_do_without(err))
+			return -1;
+		session_warn(s, err);
 		error_clear(err);
 	}
 	return 0;
