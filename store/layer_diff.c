@@ -227,7 +227,7 @@ static json_t *text(const char *bytes)
 	AUTO(buf_release) struct buf out = BUF_INIT;
 	json_t *plain = bytes ? json_string(bytes) : json_null();
 
-	if (plain)
+	if (plain || !bytes)
 		return plain;
 	for (; *bytes; bytes++)
 		if ((unsigned char)*bytes < 0x80)
