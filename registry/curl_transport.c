@@ -43,7 +43,9 @@ struct curl_exchange {
 	char *input; /* INPUT_SIZE bytes; filled from start to end */
 	size_t input_start, input_end;
 
-	bool faulty; /* `fault` is why a callback gave up */
+	bool outside; /* see http_request */
+	bool direct;  /* no proxy between here and the server */
+	bool faulty;  /* `fault` is why a callback gave up */
 	struct error fault;
 	uint64_t moved; /* bytes in either direction, for stalls */
 };
@@ -155,6 +157,33 @@ static size_t on_output(char *data, size_t one, size_t room, void *ctx)
 	return (size_t)n;
 }
 
+/*
+ * Connected, be it just now or for an earlier exchange, and about to send. A
+ * name may stand for any address, and for another one each time it is looked
+ * up, so this is the place to look.
+ */
+static int on_connected(void *ctx, char *peer, char *own, int peer_port,
+			int own_port)
+{
+	struct curl_exchange *x = ctx;
+	enum url_place place = url_host_place(peer);
+
+	(void)own;
+	(void)peer_port;
+	(void)own_port;
+	if (!x->direct)
+		return CURL_PREREQFUNC_OK;
+	x->base.local = place == URL_LOOPBACK;
+	if (!x->outside || place == URL_ELSEWHERE)
+		return CURL_PREREQFUNC_OK;
+	x->faulty = true;
+	error_set(&x->fault, ERROR_REFUSED,
+		  "its name stands for a local address, %s; nothing was sent "
+		  "there",
+		  peer);
+	return CURL_PREREQFUNC_ABORT;
+}
+
 /* ---- driving a transfer ---- */
 
 static enum http_failure failure_of(CURLcode code)
@@ -202,6 +231,9 @@ static int fail(struct curl_exchange *x, struct error *err)
 	if (x->result == CURLE_OUT_OF_MEMORY)
 		return error_set(err, ERROR_NOMEM,
 				 "out of memory, or a reply header too long");
+	/* curl would have sent the body once more, from its start. */
+	if (x->result == CURLE_SEND_FAIL_REWIND)
+		text = "the connection was lost";
 	if (!*text)
 		text = curl_easy_strerror(x->result);
 	printable(clean, sizeof(clean), text, strlen(text));
@@ -416,19 +448,40 @@ static void set_method(struct curl_exchange *x, const struct http_request *rq)
 	}
 }
 
+/* Does the environment name a proxy? (What NO_PROXY excepts, it says, too.) */
+static bool has_proxy(bool https)
+{
+	static const char *const names[][2] = { { "http_proxy", "HTTP_PROXY" },
+						{ "https_proxy",
+						  "HTTPS_PROXY" },
+						{ "all_proxy", "ALL_PROXY" } };
+
+	for (size_t i = 0; i < 2; i++) {
+		const char *own = getenv(names[https][i]);
+		const char *any = getenv(names[2][i]);
+
+		if ((own && *own) || (any && *any))
+			return true;
+	}
+	return false;
+}
+
 /*
  * curl reads the environment, but leaves HTTP_PROXY to servers that run CGI
  * programs, where a request can set it; and it would ask a proxy for what is
  * on this very machine.
  */
-static void set_proxy(CURL *easy, const char *text)
+static void set_proxy(struct curl_exchange *x, const char *text)
 {
 	AUTO(url_release) struct url url = { 0 };
 	const char *upper = getenv("HTTP_PROXY");
 	struct error ignored = ERROR_INIT;
+	CURL *easy = x->line->easy;
 
 	if (url_parse(text, &url, &ignored) < 0)
 		return;
+	x->direct = url_host_place(url.host) == URL_LOOPBACK ||
+		    !has_proxy(url.https);
 	if (url_host_place(url.host) == URL_LOOPBACK)
 		curl_easy_setopt(easy, CURLOPT_PROXY, "");
 	else if (!url.https && upper && !getenv("http_proxy"))
@@ -456,6 +509,8 @@ static void set_common(struct curl_exchange *x, const struct http_request *rq)
 	curl_easy_setopt(easy, CURLOPT_USERAGENT, "shale/" SHALE_VERSION);
 	curl_easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
 	curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, x->message);
+	curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, on_connected);
+	curl_easy_setopt(easy, CURLOPT_PREREQDATA, x);
 	curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
 	curl_easy_setopt(easy, CURLOPT_HEADERDATA, x);
 	curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_input);
@@ -474,7 +529,7 @@ static int prepare(struct curl_exchange *x, const struct http_request *rq,
 	x->body_left = rq->body ? rq->body->size : 0;
 	x->sending = x->body_left != 0;
 	set_common(x, rq);
-	set_proxy(x->line->easy, rq->url);
+	set_proxy(x, rq->url);
 	set_method(x, rq);
 	set_tls(x, rq->tls);
 	if (set_fields(x, rq) < 0 ||
@@ -500,6 +555,7 @@ static int transport_open(struct http_transport *base,
 	x->base.read = exchange_read;
 	x->base.free = exchange_free;
 	x->transport = (struct curl_transport *)base;
+	x->outside = rq->outside;
 	if (prepare(x, rq, err) < 0) {
 		exchange_free(&x->base);
 		return -1;

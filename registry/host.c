@@ -92,6 +92,7 @@ static int ping(struct host *h, const struct http_client *c, const char *scheme,
 	    challenge_pick(&x->headers, &h->challenge, err) < 0)
 		return -1;
 	h->base = url;
+	h->here = x->local || url_host_place(url.host) == URL_LOOPBACK;
 	url = (struct url){ 0 };
 	return 0;
 }
@@ -152,4 +153,23 @@ int host_connect(struct host *h, const struct http_client *c, struct error *err)
 	}
 	pthread_mutex_unlock(&h->lock);
 	return failed;
+}
+
+bool host_is_stranger(const struct host *h, const struct url *to)
+{
+	return !h->here && strcmp(to->host, h->base.host) != 0;
+}
+
+int host_check_place(const struct host *h, const struct url *to,
+		     const char *what, struct error *err)
+{
+	enum url_place place = url_host_place(to->host);
+
+	if (place == URL_ELSEWHERE || !strcmp(to->host, h->base.host) ||
+	    (place == URL_LOOPBACK && h->here))
+		return 0;
+	return error_set(err, ERROR_REFUSED,
+			 "%s %s on a local address, '%s'; nothing was sent "
+			 "there",
+			 h->domain, what, to->authority);
 }

@@ -24,6 +24,7 @@ struct host {
 	pthread_mutex_t lock; /* for what follows */
 	bool connected;
 	struct url base; /* scheme and host of the API; set once connected */
+	bool here;	 /* it is on this machine; set once connected */
 	struct challenge challenge; /* what it asks for, as far as known */
 	char problem[512];  /* why credentials could not be looked up, or "" */
 	struct map *tokens; /* of struct host_token */
@@ -45,5 +46,17 @@ void host_free(struct host *h);
  */
 int host_connect(struct host *h, const struct http_client *c,
 		 struct error *err);
+
+/*
+ * The connected host names a place to go on at: is it one that only this
+ * machine or its link can see, and the host itself cannot?
+ * `http_request.outside` then has to be set, because a name may stand for
+ * anything.
+ */
+bool host_is_stranger(const struct host *h, const struct url *to);
+
+/* The same by the literal address: ERROR_REFUSED. `what`: "names a ..". */
+int host_check_place(const struct host *h, const struct url *to,
+		     const char *what, struct error *err);
 
 #endif

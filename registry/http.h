@@ -48,11 +48,18 @@ struct http_request {
 	const struct strv *headers;   /* "Name: value" */
 	const struct http_tls *tls;   /* or NULL: verified */
 	const struct http_body *body; /* or NULL */
+	/*
+	 * A stranger gave the URL: ERROR_REFUSED, and nothing is sent, when its
+	 * name stands for an address of this machine or a link-local one.
+	 * (Names that a proxy looks up are the proxy's business.)
+	 */
+	bool outside;
 };
 
 /* A reply: its head is here, its body is to be read. */
 struct http_exchange {
 	int status;
+	bool local;		   /* the peer is on this machine */
 	struct strv headers;	   /* "Name: value" */
 	enum http_failure failure; /* of the last read that returned -1 */
 

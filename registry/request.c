@@ -41,10 +41,12 @@ static int set_out(struct journey *j, struct error *err)
 {
 	const struct request *rq = j->rq;
 
-	if (host_connect(j->h, &j->r->http, err) < 0)
+	if (host_connect(j->h, &j->r->http, err) < 0 ||
+	    url_resolve(&j->h->base, rq->path ? rq->path : rq->url->text,
+			&j->url, err) < 0)
 		return -1;
-	return url_resolve(&j->h->base, rq->path ? rq->path : rq->url->text,
-			   &j->url, err);
+	return host_check_place(j->h, &j->url, "names a place for an upload",
+				err);
 }
 
 /* What to trust depends on who is asked, not on who sent us there. */
@@ -68,6 +70,7 @@ static int send_once(struct journey *j, struct http_exchange **ret,
 		.url = j->url.text,
 		.headers = &fields,
 		.body = j->rq->body,
+		.outside = host_is_stranger(j->h, &j->url),
 	};
 
 	if (j->rq->fields)
@@ -88,12 +91,7 @@ static int check_redirect(const struct journey *j, const struct url *to,
 		return error_set(err, ERROR_REFUSED,
 				 "%s redirects to plain HTTP, '%s'",
 				 j->url.authority, to->authority);
-	if (url_host_place(to->host) == URL_LINK_LOCAL &&
-	    url_host_place(j->h->base.host) != URL_LINK_LOCAL)
-		return error_set(err, ERROR_REFUSED,
-				 "%s redirects to a link-local address, '%s'",
-				 j->url.authority, to->authority);
-	return 0;
+	return host_check_place(j->h, to, "redirects to a server", err);
 }
 
 static bool may_redirect(const struct request *rq, int status)
@@ -167,12 +165,16 @@ static int answer_challenge(struct journey *j, struct http_exchange *x,
 /* 1: `x` is the answer; 0: go on; -1: it failed. */
 static int judge(struct journey *j, struct http_exchange *x, struct error *err)
 {
-	struct http_outcome outcome = { .status = x->status };
-	int64_t ignored;
+	struct http_outcome outcome = {
+		.status = x->status,
+		.retry_after = http_header(&x->headers, "Retry-After"),
+		.now = time(NULL),
+	};
+	struct refusal refusal = { .status = x->status };
 
 	if (j->rq->answer == x->status)
 		return 1;
-	switch (http_judge(&outcome, &ignored)) {
+	switch (http_judge(&outcome, &refusal.wait_ms)) {
 	case HTTP_DONE:
 		return 1;
 	case HTTP_REDIRECT:
@@ -180,6 +182,8 @@ static int judge(struct journey *j, struct http_exchange *x, struct error *err)
 	case HTTP_AUTHENTICATE:
 		return answer_challenge(j, x, err);
 	default:
+		if (j->rq->refusal)
+			*j->rq->refusal = refusal;
 		return denied(j, x, err);
 	}
 }

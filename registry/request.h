@@ -8,6 +8,12 @@
 #include "registry/authorize.h"
 #include "registry/client.h"
 
+/* A reply that ended a request. */
+struct refusal {
+	int status;	 /* 0: none came */
+	int64_t wait_ms; /* what Retry-After asks for, -1: nothing */
+};
+
 struct request {
 	const char *method;
 	const char *path;      /* "/v2/..." of the host, or NULL: */
@@ -18,6 +24,7 @@ struct request {
 	bool by_digest; /* what comes is verified: any server may send it */
 	unsigned tries; /* 0: the client's */
 	int answer;	/* a status besides 2xx that is an answer, or 0 */
+	struct refusal *refusal; /* set when it is refused; or NULL */
 };
 
 struct reply {

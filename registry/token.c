@@ -69,24 +69,14 @@ int token_parse(const char *data, size_t len, char **token,
 static int check_realm(const struct host *h, const char *text, struct url *ret,
 		       struct error *err)
 {
-	enum url_place place;
-
 	if (url_parse(text, ret, err) < 0)
 		return error_wrap(err, "token server of %s", h->domain);
-	place = url_host_place(ret->host);
 	if (!ret->https && h->base.https)
 		return error_set(err, ERROR_REFUSED,
 				 "%s names a token server without TLS, '%s'; "
 				 "nothing was sent there",
 				 h->domain, ret->authority);
-	if (place != URL_ELSEWHERE && strcmp(ret->host, h->base.host) != 0 &&
-	    (place == URL_LINK_LOCAL ||
-	     url_host_place(h->base.host) != URL_LOOPBACK))
-		return error_set(err, ERROR_REFUSED,
-				 "%s names a token server on a local address, "
-				 "'%s'; nothing was sent there",
-				 h->domain, ret->authority);
-	return 0;
+	return host_check_place(h, ret, "names a token server", err);
 }
 
 /* ---- requests ---- */
@@ -129,6 +119,7 @@ struct call {
 	struct buf url;
 	struct buf form;
 	struct strv headers;
+	bool outside; /* as of http_request */
 };
 
 static void call_release(struct call *call)
@@ -201,6 +192,7 @@ static int exchange(const struct http_client *c, const struct http_tls *tls,
 		.headers = &call->headers,
 		.tls = tls,
 		.body = call->form.len ? &body : NULL,
+		.outside = call->outside,
 	};
 
 	return http_send(c, &rq, 0, ret, NULL, err);
@@ -212,12 +204,14 @@ static bool post_is_missing(int status)
 	return status == 400 || status == 401 || status == 404 || status == 405;
 }
 
-static int ask(const struct http_client *c, const struct token_request *rq,
-	       const struct url *realm, struct http_exchange **ret,
-	       struct error *err)
+static int ask(const struct host *h, const struct http_client *c,
+	       const struct token_request *rq, const struct url *realm,
+	       struct http_exchange **ret, struct error *err)
 {
+	bool outside = host_is_stranger(h, realm);
 	AUTO(http_exchange_free) struct http_exchange *x = NULL;
-	AUTO(call_release) struct call post = { 0 }, get = { 0 };
+	AUTO(call_release) struct call post = { .outside = outside },
+				       get = { .outside = outside };
 	const struct credential *cred = rq->credential;
 
 	if (cred->identity_token) {
@@ -245,7 +239,7 @@ static int fetch(const struct host *h, const struct http_client *c,
 	int64_t expires_s, margin_s;
 
 	if (check_realm(h, rq->challenge->realm, &realm, err) < 0 ||
-	    ask(c, rq, &realm, &x, err) < 0)
+	    ask(h, c, rq, &realm, &x, err) < 0)
 		return -1;
 	if (x->status != 200) {
 		reply_error(x, "asking for a token at", realm.text, err);

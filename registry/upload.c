@@ -43,13 +43,13 @@ static int try_once(struct upload_session *s, struct attempt *a,
  * connection is worth several tries, wrong bytes from an origin or an upload
  * that the registry has forgotten one more.
  */
-static bool may_retry(const struct upload *u, const struct attempt *a,
+static bool may_retry(const struct upload_session *s, const struct attempt *a,
 		      const struct error *err, unsigned n)
 {
 	if (!a->sent)
 		return false;
-	if (err->kind == ERROR_NETWORK)
-		return n < u->r->http.tries;
+	if (upload_session_may_resume(s, err))
+		return n < s->u->r->http.tries;
 	return n < 2 &&
 	       (err->kind == ERROR_INTEGRITY || err->kind == ERROR_NOT_FOUND);
 }
@@ -59,15 +59,17 @@ static int prepare_retry(struct upload_session *s, const struct error *why,
 			 unsigned n, struct error *err)
 {
 	const struct http_client *http = &s->u->r->http;
+	int64_t wait_ms = s->refusal.wait_ms;
 	char text[512];
 
 	upload_source_close(&s->source);
-	if (why->kind != ERROR_NETWORK)
+	if (!upload_session_may_resume(s, why))
 		s->open = false;
 	error_message(why, text, sizeof(text));
 	http_tell(http, "sending %s: %s; trying again", s->source.id.text,
 		  text);
-	return http_wait(http, http_backoff(http, n), err);
+	return http_wait(http, wait_ms < 0 ? http_backoff(http, n) : wait_ms,
+			 err);
 }
 
 static int upload(struct upload_session *s, struct error *err)
@@ -78,7 +80,7 @@ static int upload(struct upload_session *s, struct error *err)
 	for (unsigned n = 1; try_once(s, &a, err) < 0; n++) {
 		struct error why = *err;
 
-		if (!may_retry(u, &a, err, n))
+		if (!may_retry(s, &a, err, n))
 			return error_wrap(err, "sending %s to %s/%s",
 					  s->source.id.text, u->host->domain,
 					  u->repository);

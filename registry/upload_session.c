@@ -3,14 +3,15 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "registry/request.h"
+#include "registry/verdict.h"
 
 /* What is tried where a request is too large (413), halved while it still is.
  */
 #define CHUNK_FIRST ((int64_t)64 << 20)
 #define CHUNK_MIN   ((int64_t)1 << 20)
 
-#define TOO_LARGE 413
+#define TOO_LARGE   413
+#define WRONG_RANGE 416
 
 int upload_session_init(struct upload_session *s, const struct upload *u,
 			struct error *err)
@@ -259,6 +260,7 @@ static int write_part(struct upload_session *s, const char *method,
 		.body = &body,
 		.tries = 1, /* how far it came has to be asked first */
 		.answer = TOO_LARGE,
+		.refusal = &s->refusal,
 	};
 
 	strv_append(&fields, "Content-Type: application/octet-stream");
@@ -331,6 +333,7 @@ static int close_upload(struct upload_session *s, struct error *err)
 		.url = &to,
 		.access = { .repository = s->u->repository, .push = true },
 		.tries = 1,
+		.refusal = &s->refusal,
 	};
 
 	if (closing_url(s, &to, err) < 0)
@@ -363,6 +366,7 @@ int upload_session_send(struct upload_session *s, struct error *err)
 {
 	bool too_large = true;
 
+	s->refusal = (struct refusal){ .wait_ms = -1 };
 	if (s->source.size >= 0 && s->offset == 0 && s->chunk < 0) {
 		if (put_whole(s, &too_large, err) < 0)
 			return -1;
@@ -377,4 +381,12 @@ int upload_session_send(struct upload_session *s, struct error *err)
 	if (learn_made(s, err) < 0)
 		return -1;
 	return close_upload(s, err);
+}
+
+bool upload_session_may_resume(const struct upload_session *s,
+			       const struct error *why)
+{
+	return s->refusal.status == WRONG_RANGE ||
+	       (why->kind == ERROR_NETWORK &&
+		s->refusal.wait_ms <= HTTP_LONGEST_WAIT_MS);
 }

@@ -2,6 +2,7 @@
 #ifndef REGISTRY_UPLOAD_SESSION_H
 #define REGISTRY_UPLOAD_SESSION_H
 
+#include "registry/request.h"
 #include "registry/upload_source.h"
 #include "registry/url.h"
 
@@ -14,6 +15,7 @@ struct upload_session {
 	int64_t chunk;		/* most bytes of a request, or -1 */
 	struct descriptor made; /* of a layer, once all of it was read */
 	struct digest diff_id;
+	struct refusal refusal; /* what the last sending came to */
 };
 
 int upload_session_init(struct upload_session *s, const struct upload *u,
@@ -40,5 +42,12 @@ void upload_session_resume(struct upload_session *s);
 
 /* Send what is missing and close the upload. */
 int upload_session_send(struct upload_session *s, struct error *err);
+
+/*
+ * Sending failed: may it go on where the registry is? True after lost
+ * connections, overload and a range that did not fit.
+ */
+bool upload_session_may_resume(const struct upload_session *s,
+			       const struct error *why);
 
 #endif

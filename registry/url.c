@@ -180,6 +180,18 @@ static enum url_place place_of_ipv6(const struct in6_addr *a)
 	return place_of_ipv4(v4);
 }
 
+/* "localhost", "x.localhost", either with a dot at its end. */
+static bool is_localhost(const char *host)
+{
+	static const char name[] = "localhost";
+	size_t len = strlen(host), n = sizeof(name) - 1;
+
+	if (len && host[len - 1] == '.')
+		len--;
+	return len >= n && !strncasecmp(host + len - n, name, n) &&
+	       (len == n || host[len - n - 1] == '.');
+}
+
 enum url_place url_host_place(const char *host)
 {
 	struct in_addr v4;
@@ -187,7 +199,7 @@ enum url_place url_host_place(const char *host)
 	char plain[INET6_ADDRSTRLEN];
 	size_t len = strcspn(host, "%"); /* a zone may follow */
 
-	if (!strcasecmp(host, "localhost") || !strcasecmp(host, "localhost."))
+	if (is_localhost(host))
 		return URL_LOOPBACK;
 	/* inet_aton() also takes 127.1, 0x7f000001 and the like. */
 	if (inet_aton(host, &v4))

@@ -41,7 +41,10 @@ enum url_place {
 	URL_LINK_LOCAL, /* 169.254/16, fe80::/10: cloud metadata services */
 };
 
-/* Judged by the literal address; names other than localhost: elsewhere. */
+/*
+ * Judged by the literal address. Names are elsewhere but for localhost and what
+ * ends in ".localhost", which never leave this machine (RFC 6761).
+ */
 enum url_place url_host_place(const char *host);
 
 /* Append "key=value" percent-encoded, after '?' or '&' as `url` needs. */

@@ -7,6 +7,7 @@
 
 #include "builder/cli/signals.h"
 #include "builder/sandbox/userns.h"
+#include "parser/duration.h"
 #include "registry/reference.h"
 #include "store/names.h"
 
@@ -67,6 +68,33 @@ static void on_message(void *ctx, const char *line)
 	progress_message(s->progress, s->transfer_step, line);
 }
 
+#define MAX_RETRIES 100
+
+static int set_retries(const struct session_options *options,
+		       struct registry_options *ret, struct error *err)
+{
+	const char *text = options->retry, *delay = options->retry_delay;
+	char *end = NULL;
+	long n = text ? strtol(text, &end, 10) : 0;
+	int64_t delay_ns = 0;
+
+	if (text && (!*text || *end || n < 0 || n > MAX_RETRIES))
+		return error_set(err, ERROR_USAGE,
+				 "--retry takes 0 to %d, not \"%s\"",
+				 MAX_RETRIES, text);
+	if (text)
+		ret->retries = (unsigned)n + 1; /* the first try is none */
+	if (!delay)
+		return 0;
+	if (duration_parse(delay, &delay_ns, err) < 0 || delay_ns < 0)
+		return error_set(err, ERROR_USAGE,
+				 "--retry-delay takes a duration like 500ms or "
+				 "2s, not \"%s\"",
+				 delay);
+	ret->backoff_ms = delay_ns / 1000000 ? delay_ns / 1000000 : 1;
+	return 0;
+}
+
 int session_registry_options(const struct session_options *options,
 			     struct registry_options *ret, struct error *err)
 {
@@ -77,6 +105,8 @@ int session_registry_options(const struct session_options *options,
 		.config_dir = options->config_dir,
 		.credentials = options->credentials,
 	};
+	if (set_retries(options, ret, err) < 0)
+		return -1;
 	if (!options->tls_verify)
 		return 0;
 	if (!strcasecmp(options->tls_verify, "false"))

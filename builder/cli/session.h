@@ -21,6 +21,8 @@ struct session_options {
 	const char *ca_file;
 	const char *config_dir;
 	const char *credentials;
+	const char *retry;		   /* NULL or a number */
+	const char *retry_delay;	   /* NULL or a duration */
 	const struct strv *insecure_hosts; /* set by the command; or NULL */
 	int64_t timeout_ms;		   /* set by the command; 0: none */
 	bool insecure;
@@ -50,14 +52,19 @@ struct session_options {
 			"~/.docker)"                                              \
 	}
 
-#define SESSION_REGISTRY_OPTIONS(o)                                            \
-	SESSION_HOST_OPTIONS(o),                                               \
-		{ "creds",	   0,                                          \
-		  OPTION_STRING,   &(o).credentials,                           \
-		  "USER:PASSWORD", "credentials for every registry" },         \
-	{                                                                      \
-		"progress", 0, OPTION_STRING, &(o).progress, "MODE",           \
-			"auto, plain, tty or quiet"                            \
+#define SESSION_REGISTRY_OPTIONS(o)                                                \
+	SESSION_HOST_OPTIONS(o),                                                   \
+		{ "creds",	   0,                                              \
+		  OPTION_STRING,   &(o).credentials,                               \
+		  "USER:PASSWORD", "credentials for every registry" },             \
+		{ "retry",    0,   OPTION_STRING,                                  \
+		  &(o).retry, "N", "retries of a request (default 4)" },           \
+		{ "retry-delay", 0,                                                \
+		  OPTION_STRING, &(o).retry_delay,                                 \
+		  "DURATION",	 "before the first retry; doubles (default 2s)" }, \
+	{                                                                          \
+		"progress", 0, OPTION_STRING, &(o).progress, "MODE",               \
+			"auto, plain, tty or quiet"                                \
 	}
 
 struct session {

@@ -3,41 +3,16 @@
 # in the right error; never in a wrong image, a moved tag or a leaked secret.
 
 load lib
+load faulty
 setup_file() { file_begin; }
 teardown_file() { file_end; }
 setup() { test_begin; }
 teardown() { test_end; }
 
-# Misbehave before UPSTREAM by RULE..; FAULTY is the HOST:PORT.
-faulty_start() { # UPSTREAM RULE..
-    local port elsewhere upstream=$1
-    shift
-    port=$(free_port)
-    elsewhere=$(free_port)
-    started "$T/faulty.log" "$here/registry_faults.py" "$port" "$elsewhere" "$upstream" "$T/requests" "$@"
-    FAULTY=127.0.0.1:$port
-    await_server "http://$FAULTY/" "$T/faulty.log"
-    : >"$T/requests"
-}
-
-# Build on a base that comes through the faults, so that its layer is needed.
-use_base() {
-    printf 'FROM %s/busybox:static\nRUN echo used > /used\n' "$FAULTY" >Dockerfile
-    shale build --progress=plain -o "type=local,dest=$T/out" .
-}
-
 arrives() { # RULE..
     faulty_start "$BASE" "$@"
     succeeds use_base
     equal "$(cat "$T/out/used")" used
-}
-
-# The image of the tests in the store, as $IMAGE.
-make_image() {
-    IMAGE=$FAULTY/app:1
-    printf 'FROM %s/busybox:static\nCOPY random /\n' "$BASE" >Dockerfile
-    head -c 300000 /dev/urandom >random
-    succeeds shale build -t "$IMAGE" .
 }
 
 is_pushed() {
@@ -50,7 +25,7 @@ push_arrives() { # RULE..
     registry_start "$T/registry"
     faulty_start "$REGISTRY" "$@"
     make_image
-    succeeds shale push "$IMAGE"
+    succeeds shale push --retry-delay 100ms "$IMAGE"
     is_pushed
 }
 
@@ -59,7 +34,7 @@ push_fails() { # RULE..
     registry_start "$T/registry"
     faulty_start "$REGISTRY" "$@"
     make_image
-    fails 1 shale push "$IMAGE"
+    fails 1 shale push --retry-delay 100ms "$IMAGE"
     refute curl -sf -o "$T/tags" "http://$REGISTRY/v2/app/manifests/1"
 }
 
@@ -102,6 +77,35 @@ push_fails() { # RULE..
     says "announced as"
 }
 
+@test "pull: what Retry-After asks for is waited, but not for hours" {
+    arrives 'GET:/manifests/:busy=1:1' 'GET:/blobs/:reset:1' 'GET:/blobs/:busy=0:1'
+    rm -rf "$T/out" "$SHALE_ROOT"
+    faulty_start "$BASE" 'GET:/manifests/:busy=7200'
+    fails 1 use_base
+    says "429 Too Many Requests" "as the test wants"
+    equal "$(grep -c manifests "$T/requests")" 1
+}
+
+@test "pull: a range that is refused is an error, never a wrong image" {
+    faulty_start "$BASE" 'GET:/blobs/:cut:2' 'GET:/blobs/:status=416'
+    fails 1 use_base
+    says "416" "$FAULTY" busybox
+    faulty_start "$BASE"
+    succeeds use_base
+}
+
+@test "pull: tries have an end, and the error says what was asked of whom" {
+    faulty_start "$BASE" 'GET:/manifests/:status=503'
+    fails 1 shale pull --retry 2 --retry-delay 10ms "$FAULTY/busybox:static"
+    says "GET http://$FAULTY/v2/busybox/manifests/static" "503 Service Unavailable" "as the test wants" "trying again"
+    equal "$(grep -c manifests "$T/requests")" 3
+    fails 2 shale pull --retry x "$FAULTY/busybox:static"
+    says --retry
+    fails 1 shale pull --retry 0 registry.invalid/busybox
+    says registry.invalid "resolve host"
+    says_not "trying again"
+}
+
 @test "pull: overload passes, refusals do not" {
     arrives 'GET:/manifests/:status=503:1' 'GET:/blobs/:status=502:1'
     rm -rf "$T/out" "$SHALE_ROOT"
@@ -116,6 +120,19 @@ push_fails() { # RULE..
 @test "push: lost connections are made again" {
     push_arrives 'HEAD:/blobs/:drop:1' 'POST:/uploads/:drop:1' 'PATCH:/uploads/:drop:1' 'PUT:/uploads/:drop:1' \
         'PUT:/manifests/:drop:1'
+}
+
+@test "push: resets, Retry-After and a range that is refused pass" {
+    push_arrives 'HEAD:/blobs/:busy=0:1' 'POST:/uploads/:reset:1' 'PATCH:/uploads/:reset:1' 'PATCH:/uploads/:busy=1:1' \
+        'PATCH:/uploads/:status=416:1' 'PUT:/uploads/:busy=0:1' 'PUT:/manifests/:busy=1:1'
+    push_fails 'PATCH:/uploads/:busy=7200'
+    equal "$(grep -c ' PATCH ' "$T/requests")" 1
+}
+
+@test "push: a refusal without end is cut off" {
+    push_fails 'POST:/uploads/:flood'
+    says "400 Bad Request"
+    [ "${#output}" -lt 20000 ]
 }
 
 @test "push: an upload that breaks in the middle is begun again" {
@@ -158,41 +175,6 @@ push_fails() { # RULE..
     registry_start "$T/registry"
     faulty_start "$REGISTRY" 'PUT:/manifests/:liar'
     make_image
-    fails 1 shale push "$IMAGE"
+    fails 1 shale push --retry-delay 100ms "$IMAGE"
     says "the registry stored sha256:00000000"
-}
-
-# --- credentials --------------------------------------------------------------
-
-# What went elsewhere must not carry credentials; what went to the registry must.
-no_leak() {
-    grep -q '^elsewhere ' "$T/requests"
-    refute grep '^elsewhere .* Basic$' "$T/requests"
-    grep -q '^registry .* Basic$' "$T/requests"
-}
-
-secured_start() { # RULE..
-    registry_start "$T/registry" htpasswd
-    faulty_start "$REGISTRY" "$@"
-    mkdir -p "$HOME/.docker"
-    printf '{"auths": {"%s": {"auth": "%s"}}}' "$FAULTY" "$(printf ci:s3cret | base64)" \
-        >"$HOME/.docker/config.json"
-}
-
-@test "credentials do not follow a redirect to another server" {
-    secured_start 'GET:/blobs/:away'
-    skopeo copy -q --src-tls-verify=false --dest-tls-verify=false --dest-creds ci:s3cret \
-        "docker://$BASE/busybox:static" "docker://$REGISTRY/busybox:static"
-    # The other server asks for credentials itself, and gets none.
-    fails 1 use_base
-    says 401
-    no_leak
-}
-
-@test "credentials do not follow an upload to another server" {
-    secured_start 'POST:/uploads/:away'
-    make_image
-    fails 1 shale push "$IMAGE"
-    says 401
-    no_leak
 }

@@ -5,7 +5,9 @@ usage: registry_faults.py PORT ELSEWHERE UPSTREAM LOG [RULE..]
 
 Listens on PORT as the registry and on ELSEWHERE as another server that hosts
 blobs and uploads. Each request is a line of LOG: "registry" or "elsewhere",
-method, path, scheme of the Authorization field or "-".
+method, path, the host that was asked for, scheme of the Authorization field or
+"-". With FAULTY_TLS, a folder of tls_make, both speak TLS; FAULTY_ADDRESS is
+where they listen (127.0.0.1).
 
 RULE is METHOD:REGEX:ACTION[:TIMES]; the first that fits (and has not been
 used up) decides:
@@ -21,11 +23,23 @@ used up) decides:
   away         a redirect to ELSEWHERE (GET) or an upload's Location there
   gone         takes the upload and answers 404: it is forgotten
   liar         answers with another Docker-Content-Digest
+  reset        end the connection with a reset
+  busy=N       429 with "Retry-After: N"
+  stale        what authorizes the request is lost: the registry answers
+  realm=URL    401 that sends to the token server URL
+  to=URL       a redirect to URL (GET) or an upload's Location there
+  type=TYPE    another Content-Type
+  edit=CODE    a manifest changed by this Python, which knows it as m
+  flood        a refusal that never ends
 """
 import http.client
 import http.server
 import json
+import os
 import re
+import socket
+import ssl
+import struct
 import sys
 import threading
 
@@ -37,8 +51,9 @@ KEEP = ("content-type", "docker-content-digest", "location", "range", "docker-up
 
 class Rule:
     def __init__(self, text):
-        self.method, self.path, self.action, *times = text.split(":")
-        self.left = int(times[0]) if times else 1 << 30
+        self.method, self.path, rest = text.split(":", 2)
+        self.action, times = re.fullmatch(r"(.*?)(?::(\d))?", rest, re.DOTALL).groups()
+        self.left = int(times) if times else 1 << 30
 
     def fits(self, method, path):
         if method != self.method or not re.search(self.path, path) or self.left <= 0:
@@ -63,30 +78,42 @@ class Handler(http.server.BaseHTTPRequestHandler):
         where = "registry" if self.server.server_port == PORT else "elsewhere"
         shown = self.headers.get("Authorization", "-").split()[0]
         with lock, open(LOG, "a") as log:
-            log.write("%s %s %s %s\n" % (where, self.command, self.path, shown))
+            log.write("%s %s %s %s %s\n" % (where, self.command, self.path, self.headers["Host"], shown))
 
     def hang_up(self):
         self.close_connection = True
 
-    def error(self, status):
+    def reset(self):
+        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.hang_up()
+
+    def flood(self):
+        self.send_response(400)
+        self.end_headers()
+        while True:
+            self.wfile.write(65536 * b"no ")
+
+    def error(self, status, *fields):
         data = json.dumps({"errors": [{"code": "UNKNOWN", "message": "as the test wants"}]}).encode()
         self.send_response(status)
+        for name, value in fields:
+            self.send_header(name, value)
         self.send_header("Content-Length", str(len(data)))
         self.end_headers()
         if self.command != "HEAD":
             self.wfile.write(data)
 
-    def redirect(self):
+    def redirect(self, to):
         self.send_response(307)
-        self.send_header("Location", "http://127.0.0.1:%d%s" % (ELSEWHERE, self.path))
+        self.send_header("Location", to)
         self.send_header("Content-Length", "0")
         self.end_headers()
 
-    def ask(self, body):
+    def ask(self, body, *dropped):
         upstream = http.client.HTTPConnection(UPSTREAM)
         upstream.putrequest(self.command, self.path, skip_host=True, skip_accept_encoding=True)
         for name, value in self.headers.items():
-            if name.lower() not in ("transfer-encoding", "content-length", "connection"):
+            if name.lower() not in ("transfer-encoding", "content-length", "connection", *dropped):
                 upstream.putheader(name, value)
         if self.command not in ("GET", "HEAD"):
             upstream.putheader("Content-Length", str(len(body)))
@@ -102,10 +129,18 @@ class Handler(http.server.BaseHTTPRequestHandler):
             content = content[:half]
         if action == "long":
             content += b"x"
+        if action.startswith("edit="):
+            manifest = json.loads(content)
+            exec(action[5:], {"m": manifest})
+            content = json.dumps(manifest).encode()
         self.send_response(reply.status)
         for name, value in reply.getheaders():
-            if name.lower() not in KEEP:
+            if name.lower() not in KEEP or (name.lower() == "docker-content-digest" and action.startswith("edit=")):
                 continue
+            if action.startswith("to=") and name.lower() == "location":
+                value = action[3:]
+            if action.startswith("type=") and name.lower() == "content-type":
+                value = action[5:]
             if action == "away" and name.lower() == "location":
                 value = re.sub(r"^(https?://[^/]*)?", "http://127.0.0.1:%d" % ELSEWHERE, value)
             if action == "liar" and name.lower() == "docker-content-digest":
@@ -157,15 +192,21 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if self.command == "GET" and self.path in KEPT:
             return self.tell_kept()
         body = self.body()
-        if action == "drop":
-            return self.hang_up()
+        if action in ("drop", "reset", "flood"):
+            return {"drop": self.hang_up, "reset": self.reset, "flood": self.flood}[action]()
         if action.startswith("status="):
             return self.error(int(action[7:]))
+        if action.startswith("busy="):
+            return self.error(429, ("Retry-After", action[5:]))
+        if action.startswith("realm="):
+            return self.error(401, ("WWW-Authenticate", 'Bearer realm="%s",service="tests"' % action[6:]))
         if action == "gone":
             return self.error(404)
         if action == "away" and self.command == "GET":
-            return self.redirect()
-        reply, content = self.ask(body)
+            return self.redirect("http://127.0.0.1:%d%s" % (ELSEWHERE, self.path))
+        if action.startswith("to=") and self.command == "GET":
+            return self.redirect(action[3:])
+        reply, content = self.ask(body, *(["authorization"] if action == "stale" else []))
         self.reply(reply, content, action)
 
     do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = handle_any
@@ -174,6 +215,15 @@ class Handler(http.server.BaseHTTPRequestHandler):
         pass
 
 
-elsewhere = http.server.ThreadingHTTPServer(("127.0.0.1", ELSEWHERE), Handler)
-threading.Thread(target=elsewhere.serve_forever, daemon=True).start()
-http.server.ThreadingHTTPServer(("127.0.0.1", PORT), Handler).serve_forever()
+def listen(port):
+    server = http.server.ThreadingHTTPServer((os.environ.get("FAULTY_ADDRESS", "127.0.0.1"), port), Handler)
+    folder = os.environ.get("FAULTY_TLS")
+    if folder:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(folder + "/server.crt", folder + "/server.key")
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+    return server
+
+
+threading.Thread(target=listen(ELSEWHERE).serve_forever, daemon=True).start()
+listen(PORT).serve_forever()

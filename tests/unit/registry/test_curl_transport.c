@@ -331,6 +331,40 @@ static void connections_are_used_again(void **state)
 	server_end(&s);
 }
 
+static void strangers_do_not_send_us_to_this_machine(void **state)
+{
+	static const struct say says[] = {
+		{ .text = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n",
+		  .keep = true },
+		{ .text = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n" },
+	};
+	struct http_transport *t = transport(NULL);
+	struct http_exchange *x = NULL;
+	AUTO(buf_release) struct buf got = BUF_INIT;
+	struct error err = ERROR_INIT;
+	enum http_failure failure;
+	struct http_request rq = { .method = "GET" };
+	struct server s;
+	char url[64];
+
+	(void)state;
+	server_start(&s, says, 2);
+	snprintf(url, sizeof(url), "http://127.0.0.1:%d/asked", s.port);
+	rq.url = url;
+	assert_int_equal(t->open(t, &rq, &x, &failure, &err), 0);
+	assert_true(x->local);
+	assert_int_equal(http_read_all(x, 1, &got, &err), 0);
+	http_exchange_free(x);
+	/* The connection that is there already serves no stranger, either. */
+	rq.outside = true;
+	assert_int_equal(t->open(t, &rq, &x, &failure, &err), -1);
+	assert_int_equal(failure, HTTP_OWN_FAULT);
+	assert_int_equal(err.kind, ERROR_REFUSED);
+	assert_null(strstr(strstr(s.heard.data, "asked") + 1, "asked"));
+	t->free(t);
+	server_end(&s);
+}
+
 static void a_proxy_is_asked_for_what_is_not_here(void **state)
 {
 	static const struct say says[] = { { .text = "HTTP/1.1 200 OK\r\n"
@@ -495,6 +529,7 @@ int main(void)
 		cmocka_unit_test(a_silent_server_is_given_up),
 		cmocka_unit_test(nobody_there_is_unreachable),
 		cmocka_unit_test(connections_are_used_again),
+		cmocka_unit_test(strangers_do_not_send_us_to_this_machine),
 		cmocka_unit_test_setup_teardown(
 			a_proxy_is_asked_for_what_is_not_here, forget_proxies,
 			forget_proxies),

@@ -305,6 +305,7 @@ static void nothing_is_sent_to_a_suspicious_realm(void **state)
 		"WWW-Authenticate: Bearer realm=\"https://169.254.169.254/\"",
 		"WWW-Authenticate: Bearer realm=\"https://127.0.0.1:9/\"",
 		"WWW-Authenticate: Bearer realm=\"https://localhost/\"",
+		"WWW-Authenticate: Bearer realm=\"https://auth.localhost./\"",
 		"WWW-Authenticate: Bearer realm=\"https://[::1]/\"",
 		"WWW-Authenticate: Bearer realm=\"https://u:p@r.x/\"",
 		"WWW-Authenticate: Bearer realm=\"not a url\"",
@@ -395,6 +396,8 @@ static void redirects_do_not_lower_the_guard(void **state)
 		"Location: http://r.x/b",
 		"Location: http://cdn.x/b",
 		"Location: https://169.254.169.254/latest",
+		"Location: https://127.0.0.1:2375/",
+		"Location: https://x.localhost/",
 		"Location: file:///etc/passwd",
 		"Location: https://u:p@cdn.x/",
 	};

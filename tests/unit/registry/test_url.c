@@ -103,6 +103,8 @@ static void addresses_of_this_machine_are_recognised(void **state)
 		enum url_place place;
 	} cases[] = {
 		{ "localhost", URL_LOOPBACK },
+		{ "Registry.localhost.", URL_LOOPBACK },
+		{ "notlocalhost", URL_ELSEWHERE },
 		{ "LOCALHOST", URL_LOOPBACK },
 		{ "127.0.0.1", URL_LOOPBACK },
 		{ "127.8.9.10", URL_LOOPBACK },
