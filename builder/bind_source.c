@@ -6,6 +6,7 @@
 
 #include "store/base/confined.h"
 #include "store/base/io.h"
+#include "store/batch.h"
 
 /* The name of a single file's copy in its folder. */
 #define FILE_NAME "file"
@@ -32,9 +33,9 @@ static int open_in_layer(struct layer *l, const char *path, struct error *err)
 
 	if (layer_tree(l, &tree, err) < 0)
 		return -1;
-	root = open(tree, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	root = batch_open_directory(tree, O_PATH, err);
 	if (root < 0)
-		return error_sys(err, errno, "cannot open '%s'", tree);
+		return -1;
 	return confined_open(root, path, O_PATH | O_NOFOLLOW, 0, err);
 }
 

@@ -75,6 +75,14 @@ int batch_pin(struct batch *b, const char *dest, struct error *err);
 char *batch_object_path(struct batch *b, const char *dest);
 
 /*
+ * Open, in any process, the directory that the absolute `path` names: one into
+ * an object of a batch whose owner may be publishing it right now. Between
+ * the renaming and the link left behind, the path leads nowhere; that moment
+ * is waited for.
+ */
+int batch_open_directory(const char *path, int flags, struct error *err);
+
+/*
  * Open the object or file `dest` (relative to the store's root) with open(2)
  * `flags`, wherever it is: published, or pending in `b` (may be NULL). There
  * is no moment of publication at which this finds neither. ERROR_NOT_FOUND

@@ -2,6 +2,7 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 
 #include "store/base/io.h"
 #include "store/batch_internal.h"
@@ -70,6 +71,25 @@ static void leave_link(struct batch *b, const struct item *item)
 	/* A lost link costs those a lookup who kept an old path: no failure. */
 	if (target && symlinkat(target, b->fd, item->name) < 0)
 		return;
+}
+
+/* The moment between rename_new() and leave_link(), on the slowest of disks. */
+#define MOMENT_MS 5000
+
+int batch_open_directory(const char *path, int flags, struct error *err)
+{
+	const struct timespec pause = { .tv_nsec = 1000000 };
+	int fd, tries;
+
+	for (tries = 0; tries < MOMENT_MS; tries++) {
+		fd = open(path, flags | O_DIRECTORY | O_CLOEXEC);
+		if (fd >= 0)
+			return fd;
+		if (errno != ENOENT)
+			break;
+		nanosleep(&pause, NULL);
+	}
+	return error_sys(err, errno, "cannot open '%s'", path);
 }
 
 /*

@@ -16,9 +16,9 @@ static int pack_tree(struct layer *l, const int64_t *clamp, struct sink *to,
 
 	if (layer_need_tree(l, err) < 0)
 		return -1;
-	fd = open(l->tree_path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	fd = batch_open_directory(l->tree_path, O_RDONLY, err);
 	if (fd < 0)
-		return error_sys(err, errno, "cannot open '%s'", l->tree_path);
+		return -1;
 	if (tree_new(fd, store_overlay_xattr_prefix(store), &tree, err) < 0 ||
 	    tar_writer_new(to, clamp, &writer, err) < 0 ||
 	    tree_to_tar(tree, writer, err) < 0)

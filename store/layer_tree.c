@@ -135,10 +135,15 @@ int layer_need_tree(struct layer *l, struct error *err)
 
 static int list_top_names(struct layer *l, struct error *err)
 {
-	autodir DIR *dir = opendir(l->tree_path);
+	autoclose int fd = batch_open_directory(l->tree_path, O_RDONLY, err);
+	autodir DIR *dir = NULL;
 
+	if (fd < 0)
+		return -1;
+	dir = fdopendir(fd);
 	if (!dir)
 		return error_sys(err, errno, "cannot open '%s'", l->tree_path);
+	steal_fd(&fd);
 	for (struct dirent *d; (d = readdir(dir));)
 		strv_append(&l->top_names, d->d_name);
 	l->has_top_names = true;

@@ -48,9 +48,9 @@ static int open_tree(struct view_layer *vl, struct error *err)
 		return 0;
 	if (layer_tree(vl->layer, &path, err) < 0)
 		return -1;
-	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	fd = batch_open_directory(path, O_RDONLY, err);
 	if (fd < 0)
-		return error_sys(err, errno, "cannot open '%s'", path);
+		return -1;
 	return tree_new(fd, store_overlay_xattr_prefix(store), &vl->tree, err);
 }
 

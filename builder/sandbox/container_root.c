@@ -12,6 +12,7 @@
 #include "store/base/cleanup.h"
 #include "store/base/confined.h"
 #include "store/base/path.h"
+#include "store/batch.h"
 
 /* The kernel's own limit of overlay layers. */
 #define LOWERS_MAX 500
@@ -55,7 +56,8 @@ static int layers_open(struct layers *l, const struct sandbox *sb,
 				 "that can be stacked",
 				 sb->n_lowers, LOWERS_MAX - 1);
 	for (; l->n < sb->n_lowers; l->n++) {
-		l->lowers[l->n] = open_dir(sb->lowers[l->n], err);
+		l->lowers[l->n] =
+			batch_open_directory(sb->lowers[l->n], O_PATH, err);
 		if (l->lowers[l->n] < 0)
 			return -1;
 	}

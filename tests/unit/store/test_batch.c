@@ -6,6 +6,7 @@
 #include <cmocka.h>
 
 #include <fcntl.h>
+#include <limits.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -435,6 +436,59 @@ static void no_reader_misses_an_object_being_published(void **state)
 	batch_free(r.batch);
 }
 
+/* Opens a folder of a batch by its path at all times. */
+struct path_reader {
+	char path[PATH_MAX];
+	atomic_bool stop, missed;
+};
+
+static void *open_path(void *arg)
+{
+	struct path_reader *r = arg;
+
+	while (!atomic_load(&r->stop)) {
+		struct error err;
+		int fd = batch_open_directory(r->path, O_RDONLY, &err);
+
+		if (fd < 0)
+			atomic_store(&r->missed, true);
+		else
+			close(fd);
+	}
+	return NULL;
+}
+
+static void a_path_into_an_object_leads_there_during_publication(void **state)
+{
+	struct place *p = *state;
+	int i;
+
+	for (i = 0; i < 60; i++) {
+		struct batch *b = new_batch(p->store);
+		struct path_reader r;
+		struct error err = ERROR_INIT;
+		pthread_t thread;
+		char *name = batch_fresh_name(b, "layer", &err);
+
+		assert_non_null(name);
+		assert_int_equal(mkdirat(batch_fd(b), name, 0700), 0);
+		snprintf(r.path, sizeof(r.path), "%s/%s", batch_path(b), name);
+		atomic_init(&r.stop, false);
+		atomic_init(&r.missed, false);
+		assert_int_equal(pthread_create(&thread, NULL, open_path, &r),
+				 0);
+		/* The first wins, the others find it there. */
+		assert_int_equal(batch_add_object(b, name, "snapshots/a", &err),
+				 0);
+		free(name);
+		publish(b);
+		atomic_store(&r.stop, true);
+		pthread_join(thread, NULL);
+		assert_false(atomic_load(&r.missed));
+		batch_free(b);
+	}
+}
+
 struct adder {
 	struct batch *batch;
 	int number;
@@ -562,6 +616,7 @@ int main(void)
 		TEST(leftovers_are_swept_once_their_owner_is_dead),
 		TEST(a_live_batch_is_never_swept),
 		TEST(no_reader_misses_an_object_being_published),
+		TEST(a_path_into_an_object_leads_there_during_publication),
 		TEST(many_threads_may_add_while_one_publishes),
 		TEST(a_failed_publication_can_be_repeated),
 		TEST(a_full_disk_damages_nothing),
