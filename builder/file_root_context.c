@@ -150,6 +150,7 @@ struct context_visit {
 	void *ctx;
 	struct buf path; /* the top's path and a slash, then the file's */
 	size_t prefix_len;
+	struct digest digest;	/* of the file visited next, if known */
 	struct file_nodes held; /* each below the one before */
 };
 
@@ -178,6 +179,20 @@ static int pass_held(struct context_visit *v, struct error *err)
 	return 0;
 }
 
+/*
+ * Notes the file's remembered digest for its visit, which follows. The
+ * attributes of a file that has any are read every time.
+ */
+static bool recall_plain(void *ctx, const struct stat *st)
+{
+	struct context_visit *v = ctx;
+	bool plain = false;
+
+	return file_digests_get(context_digests(v->root->base.context), st,
+				&v->digest, &plain) &&
+	       plain;
+}
+
 static int visit_context_file(void *ctx, const struct tree_entry *e, int dirfd,
 			      const char *name, struct error *err)
 {
@@ -185,10 +200,12 @@ static int visit_context_file(void *ctx, const struct tree_entry *e, int dirfd,
 	const struct context *c = v->root->base.context;
 	bool is_dir = e->entry.type == ENTRY_DIR;
 	AUTO(file_node_free) struct file_node *n = NULL;
+	struct digest digest = v->digest;
 	bool hidden;
 
 	(void)dirfd;
 	(void)name;
+	v->digest = (struct digest){ 0 };
 	buf_truncate(&v->path, v->prefix_len);
 	buf_append_str(&v->path, e->entry.path);
 	if (buf_check(&v->path, "a path", err) < 0)
@@ -198,6 +215,7 @@ static int visit_context_file(void *ctx, const struct tree_entry *e, int dirfd,
 		return is_dir; /* a directory is skipped whole */
 	if (file_node_new(e, v->path.data, &n, err) < 0)
 		return -1;
+	n->digest = digest;
 	drop_left(&v->held, v->path.data);
 	if (hidden)
 		return file_nodes_take(&v->held, steal_pointer(&n), err);
@@ -221,6 +239,7 @@ static int context_root_walk(struct file_root *r, const char *path,
 
 	if (open_subtree(r->context, path, &tree, err) < 0)
 		return -1;
+	tree_set_plain(tree, recall_plain, &v);
 	buf_append_str(&v.path, path);
 	if (*path)
 		buf_append_char(&v.path, '/');
@@ -288,9 +307,10 @@ static struct stat stat_of(const struct file_node *n)
 static bool context_root_recall(struct file_root *r, struct file_node *n)
 {
 	struct stat st = stat_of(n);
+	bool plain;
 
-	return file_digests_get(context_digests(r->context), n->meta.path, &st,
-				&n->digest);
+	return file_digests_get(context_digests(r->context), &st, &n->digest,
+				&plain);
 }
 
 static int context_root_remember(struct file_root *r, const struct file_node *n,
@@ -298,8 +318,8 @@ static int context_root_remember(struct file_root *r, const struct file_node *n,
 {
 	struct stat st = stat_of(n);
 
-	return file_digests_put(context_digests(r->context), n->meta.path, &st,
-				&n->digest, err);
+	return file_digests_put(context_digests(r->context), &st, &n->digest,
+				n->meta.n_xattrs == 0, err);
 }
 
 static void context_root_free(struct file_root *r)

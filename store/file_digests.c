@@ -1,7 +1,10 @@
 /*
- * The file: MAGIC, the digest of the rest, then the entries. It is read only
- * by the machine that wrote it, so numbers are in its own byte order; a file
- * that is damaged in any way is forgotten as a whole.
+ * The file: MAGIC, the digest of the rest, padding, then one record for each
+ * file. It is read only by the machine that wrote it, so numbers are in its own
+ * byte order; a file that is damaged in any way is forgotten as a whole.
+ *
+ * In memory it stays as it is on disk, with a table of places beside it: a
+ * context may have hundreds of thousands of files, and each build reads it all.
  */
 #include "store/file_digests.h"
 
@@ -9,16 +12,19 @@
 #include <string.h>
 
 #include "store/base/io.h"
-#include "store/base/map.h"
 #include "store/base/timefmt.h"
 
-#define MAGIC	   "shale file digests 1\n"
-#define MAGIC_LEN  (sizeof(MAGIC) - 1)
-#define HEADER_LEN (MAGIC_LEN + DIGEST_HEX_LEN)
-#define FILE_MAX   ((size_t)1 << 30)
-#define IDLE_MAX   16 /* saves survived without being asked for */
-#define FINE_NS	   50000000L
-#define COARSE_SEC 2
+/* Another number when xattr_rules.h comes to keep more: see `plain`. */
+#define MAGIC	    "shale file digests 2\n"
+#define MAGIC_LEN   (sizeof(MAGIC) - 1)
+#define HEADER_LEN  (MAGIC_LEN + DIGEST_HEX_LEN)
+#define RECORDS_AT  96 /* behind the header, where a record is aligned */
+#define FILE_MAX    ((size_t)1 << 30)
+#define RECORDS_MAX ((size_t)1 << 23)
+#define SLOTS_MIN   1024 /* a power of two */
+#define IDLE_MAX    16	 /* saves survived without being asked for */
+#define FINE_NS	    50000000L
+#define COARSE_SEC  2
 
 /* What must be the same for a digest to be believed. */
 struct stamp {
@@ -27,21 +33,35 @@ struct stamp {
 	uint32_t mtime_nsec, ctime_nsec;
 };
 
-struct entry {
+struct record {
 	struct stamp stamp;
 	char hex[DIGEST_HEX_LEN];
-	uint32_t idle; /* saves since it was last asked for */
-	uint32_t path_len;
-	/* in the file, the path follows */
+	uint32_t idle;	/* saves since it was last asked for */
+	uint32_t plain; /* it has no extended attributes that we keep */
 };
+
+_Static_assert(HEADER_LEN <= RECORDS_AT, "the header has room");
+_Static_assert(RECORDS_AT % _Alignof(struct record) == 0, "records align");
 
 struct file_digests {
 	char *dest; /* "files/<digest of the identity>" */
 	struct timespec opened;
 	pthread_mutex_t lock; /* guards what follows */
-	struct map *entries;  /* path -> struct entry */
+	struct buf file;      /* as on disk; the header is set when saved */
+	uint32_t *slots;      /* by device and inode: a record's number + 1 */
+	size_t n_slots;
 	bool changed;
 };
+
+static struct record *records(const struct file_digests *f)
+{
+	return (struct record *)(f->file.data + RECORDS_AT);
+}
+
+static size_t n_records(const struct file_digests *f)
+{
+	return (f->file.len - RECORDS_AT) / sizeof(struct record);
+}
 
 static struct stamp stamp_of(const struct stat *st)
 {
@@ -59,48 +79,76 @@ static struct stamp stamp_of(const struct stat *st)
 	return s;
 }
 
-/* The next entry of the body at `*pos` into the map; false: damaged. */
-static bool load_entry(struct file_digests *f, const struct buf *body,
-		       size_t *pos)
+/* The slot of the file's record, or the empty one where it belongs. */
+static uint32_t *find_slot(const struct file_digests *f, const struct stamp *s)
 {
-	autofree struct entry *e = malloc(sizeof(*e));
-	const char *path;
+	uint64_t at = (s->inode ^ s->device << 40) * 0x9e3779b97f4a7c15;
 
-	if (!e || body->len - *pos < sizeof(*e))
-		return false;
-	memcpy(e, body->data + *pos, sizeof(*e));
-	*pos += sizeof(*e);
-	path = body->data + *pos;
-	if (body->len - *pos < e->path_len)
-		return false;
-	*pos += e->path_len;
-	if (map_put(f->entries, path, e->path_len, e) < 0)
-		return false;
-	e = NULL;
-	return true;
+	for (at >>= 32;; at++) {
+		uint32_t *slot = &f->slots[at & (f->n_slots - 1)];
+		const struct stamp *found;
+
+		if (*slot == 0)
+			return slot;
+		found = &records(f)[*slot - 1].stamp;
+		if (found->inode == s->inode && found->device == s->device)
+			return slot;
+	}
+}
+
+/* A table with room for as many records again as there are. */
+static int make_slots(struct file_digests *f, struct error *err)
+{
+	size_t n = n_records(f), n_slots = SLOTS_MIN;
+	uint32_t *slots;
+
+	while (n_slots < n * 4)
+		n_slots *= 2;
+	slots = calloc(n_slots, sizeof(*slots));
+	if (!slots)
+		return error_nomem(err, "reading file digests");
+	free(f->slots);
+	f->slots = slots;
+	f->n_slots = n_slots;
+	for (size_t i = 0; i < n; i++)
+		*find_slot(f, &records(f)[i].stamp) = (uint32_t)i + 1;
+	return 0;
+}
+
+static void digest_records(const struct buf *file, struct digest *ret)
+{
+	digest_bytes(file->data + RECORDS_AT, file->len - RECORDS_AT, ret);
 }
 
 static bool is_whole(const struct buf *file)
 {
 	struct digest found;
 
-	if (file->len < HEADER_LEN || memcmp(file->data, MAGIC, MAGIC_LEN) != 0)
+	if (file->len < RECORDS_AT ||
+	    (file->len - RECORDS_AT) % sizeof(struct record) != 0 ||
+	    memcmp(file->data, MAGIC, MAGIC_LEN) != 0)
 		return false;
-	digest_bytes(file->data + HEADER_LEN, file->len - HEADER_LEN, &found);
+	digest_records(file, &found);
 	return memcmp(file->data + MAGIC_LEN, digest_hex(&found),
 		      DIGEST_HEX_LEN) == 0;
 }
 
-static bool load(struct file_digests *f, const struct buf *file)
+static void put_header(struct buf *file)
 {
-	size_t pos = HEADER_LEN;
+	struct digest digest;
 
-	if (!is_whole(file))
-		return false;
-	while (pos < file->len)
-		if (!load_entry(f, file, &pos))
-			return false;
-	return true;
+	digest_records(file, &digest);
+	memcpy(file->data, MAGIC, MAGIC_LEN);
+	memcpy(file->data + MAGIC_LEN, digest_hex(&digest), DIGEST_HEX_LEN);
+}
+
+static int start_empty(struct file_digests *f, struct error *err)
+{
+	static const char header[RECORDS_AT];
+
+	buf_clear(&f->file);
+	buf_append(&f->file, header, sizeof(header));
+	return buf_check(&f->file, "reading file digests", err);
 }
 
 int file_digests_verify(struct store *s, const char *path, struct error *err)
@@ -117,23 +165,21 @@ int file_digests_verify(struct store *s, const char *path, struct error *err)
 static int open_digests(struct file_digests *f, struct store *s,
 			const char *identity, struct error *err)
 {
-	AUTO(buf_release) struct buf file = BUF_INIT;
 	struct error ignored;
 	struct digest name;
 
 	f->opened = time_now();
-	f->entries = map_new(free);
 	digest_bytes(identity, strlen(identity), &name);
 	if (asprintf(&f->dest, "files/%s", digest_hex(&name)) < 0)
 		f->dest = NULL;
-	if (!f->entries || !f->dest)
+	if (!f->dest)
 		return error_nomem(err, "reading file digests");
-	if (io_read_file(store_fd(s), f->dest, FILE_MAX, &file, &ignored) < 0 ||
-	    load(f, &file))
-		return 0;
-	map_free(f->entries);
-	f->entries = map_new(free);
-	return f->entries ? 0 : error_nomem(err, "reading file digests");
+	if ((io_read_file(store_fd(s), f->dest, FILE_MAX, &f->file, &ignored) <
+		     0 ||
+	     !is_whole(&f->file)) &&
+	    start_empty(f, err) < 0)
+		return -1;
+	return make_slots(f, err);
 }
 
 int file_digests_open(struct store *s, const char *identity,
@@ -154,26 +200,32 @@ void file_digests_free(struct file_digests *f)
 {
 	if (!f)
 		return;
-	map_free(f->entries);
+	buf_release(&f->file);
+	free(f->slots);
 	pthread_mutex_destroy(&f->lock);
 	free(f->dest);
 	free(f);
 }
 
-bool file_digests_get(struct file_digests *f, const char *path,
-		      const struct stat *st, struct digest *ret)
+bool file_digests_get(struct file_digests *f, const struct stat *st,
+		      struct digest *ret, bool *plain)
 {
 	struct stamp stamp = stamp_of(st);
-	struct entry *e;
-	bool known;
+	bool known = false;
+	uint32_t at;
 
 	pthread_mutex_lock(&f->lock);
-	e = map_get(f->entries, path, strlen(path));
-	known = e && !memcmp(&e->stamp, &stamp, sizeof(stamp));
-	if (known) {
-		e->idle = 0;
-		snprintf(ret->text, sizeof(ret->text), "sha256:%.*s",
-			 DIGEST_HEX_LEN, e->hex);
+	at = *find_slot(f, &stamp);
+	if (at > 0) {
+		struct record *r = records(f) + at - 1;
+
+		r->idle = 0;
+		known = !memcmp(&r->stamp, &stamp, sizeof(stamp));
+		if (known) {
+			*plain = r->plain;
+			snprintf(ret->text, sizeof(ret->text), "sha256:%.*s",
+				 DIGEST_HEX_LEN, r->hex);
+		}
 	}
 	pthread_mutex_unlock(&f->lock);
 	return known;
@@ -202,68 +254,77 @@ static bool is_settled(const struct file_digests *f, const struct stat *st)
 	return time_compare(st->st_ctim, limit) < 0;
 }
 
-int file_digests_put(struct file_digests *f, const char *path,
-		     const struct stat *st, const struct digest *digest,
-		     struct error *err)
+/* The record in place of an older one of that file, or as a new one. */
+static int put_record(struct file_digests *f, const struct record *r,
+		      struct error *err)
 {
-	struct entry *e;
+	uint32_t *slot = find_slot(f, &r->stamp);
+
+	f->changed = true;
+	if (*slot) {
+		records(f)[*slot - 1] = *r;
+		return 0;
+	}
+	if (n_records(f) >= RECORDS_MAX)
+		return 0;
+	buf_append(&f->file, r, sizeof(*r));
+	if (buf_check(&f->file, "remembering file digests", err) < 0)
+		return -1;
+	*slot = (uint32_t)n_records(f);
+	return n_records(f) * 2 > f->n_slots ? make_slots(f, err) : 0;
+}
+
+int file_digests_put(struct file_digests *f, const struct stat *st,
+		     const struct digest *digest, bool plain, struct error *err)
+{
+	struct record r;
 	int ret;
 
 	if (!is_settled(f, st))
 		return 0;
-	e = malloc(sizeof(*e));
-	if (!e)
-		return error_nomem(err, "remembering file digests");
-	memset(e, 0, sizeof(*e));
-	e->stamp = stamp_of(st);
-	memcpy(e->hex, digest_hex(digest), DIGEST_HEX_LEN);
-	e->path_len = (uint32_t)strlen(path);
+	/* Its bytes are written and hashed: none is left to chance. */
+	memset(&r, 0, sizeof(r));
+	r.stamp = stamp_of(st);
+	memcpy(r.hex, digest_hex(digest), DIGEST_HEX_LEN);
+	r.plain = plain;
 	pthread_mutex_lock(&f->lock);
-	ret = map_put(f->entries, path, e->path_len, e);
-	f->changed |= ret == 0;
+	ret = put_record(f, &r, err);
 	pthread_mutex_unlock(&f->lock);
-	if (ret == 0)
-		return 0;
-	free(e);
-	return error_nomem(err, "remembering file digests");
+	return ret;
 }
 
-/* Entries nobody asks for any more belong to files long gone. */
-static bool save_entry(void *ctx, const void *path, size_t path_len,
-		       void *value)
+/* Records nobody asks for any more belong to files long gone. */
+static void drop_idle(struct file_digests *f)
 {
-	struct entry *e = value;
+	size_t n = n_records(f), kept = 0;
 
-	if (e->idle++ < IDLE_MAX) {
-		buf_append(ctx, e, sizeof(*e));
-		buf_append(ctx, path, path_len);
+	for (size_t i = 0; i < n; i++) {
+		struct record *r = records(f) + i;
+
+		if (r->idle++ < IDLE_MAX)
+			records(f)[kept++] = *r;
 	}
-	return true;
+	buf_truncate(&f->file, RECORDS_AT + kept * sizeof(struct record));
+}
+
+static int save(struct file_digests *f, struct batch *b, struct error *err)
+{
+	drop_idle(f);
+	put_header(&f->file);
+	if (batch_add_record(b, f->dest, f->file.data, f->file.len, err) < 0)
+		return -1;
+	f->changed = false;
+	return make_slots(f, err);
 }
 
 int file_digests_save(struct file_digests *f, struct batch *b,
 		      struct error *err)
 {
-	AUTO(buf_release) struct buf body = BUF_INIT;
-	AUTO(buf_release) struct buf file = BUF_INIT;
-	struct digest digest;
-	bool changed;
+	int ret = 0;
 
 	pthread_mutex_lock(&f->lock);
-	changed = f->changed;
-	f->changed = false;
-	if (changed)
-		map_each(f->entries, save_entry, &body);
+	if (f->changed)
+		ret = save(f, b, err);
 	pthread_mutex_unlock(&f->lock);
-	if (!changed)
-		return 0;
-	if (buf_check(&body, "writing file digests", err) < 0)
-		return -1;
-	digest_bytes(body.data, body.len, &digest);
-	buf_append_str(&file, MAGIC);
-	buf_append_str(&file, digest_hex(&digest));
-	buf_append(&file, body.data, body.len);
-	if (buf_check(&file, "writing file digests", err) < 0)
-		return -1;
-	return batch_add_record(b, f->dest, file.data, file.len, err);
+	return ret;
 }

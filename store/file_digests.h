@@ -23,13 +23,17 @@ int file_digests_open(struct store *s, const char *identity,
 void file_digests_free(struct file_digests *f);
 DEFINE_CLEANUP(struct file_digests *, file_digests_free);
 
-/* true and `*ret` when the digest of `path` is known for this `st`. */
-bool file_digests_get(struct file_digests *f, const char *path,
-		      const struct stat *st, struct digest *ret);
+/*
+ * true and `*ret` when the digest of the file is known for this `st`, under
+ * whatever name. `*plain`: it had none of the extended attributes that an image
+ * keeps; setting one would have moved its ctime.
+ */
+bool file_digests_get(struct file_digests *f, const struct stat *st,
+		      struct digest *ret, bool *plain);
 
 /* Remember; thread-safe, as is the getter. */
-int file_digests_put(struct file_digests *f, const char *path,
-		     const struct stat *st, const struct digest *digest,
+int file_digests_put(struct file_digests *f, const struct stat *st,
+		     const struct digest *digest, bool plain,
 		     struct error *err);
 
 /* Is the file `path` of the store whole? ERROR_INTEGRITY when it is not. */

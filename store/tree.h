@@ -12,6 +12,7 @@
 #define STORE_TREE_H
 
 #include <stdbool.h>
+#include <sys/stat.h>
 
 #include "store/base/cleanup.h"
 #include "store/base/error.h"
@@ -43,6 +44,15 @@ void tree_set_links(struct tree *t, enum tree_links links);
 /* From now on sockets are empty files; they are no entries otherwise. */
 void tree_show_sockets(struct tree *t);
 
+/*
+ * Asked about every regular file of a walk: is it known to have no extended
+ * attributes that an image keeps? Looking for them costs more than the rest.
+ * The file's visit follows.
+ */
+void tree_set_plain(struct tree *t,
+		    bool (*is_plain)(void *ctx, const struct stat *st),
+		    void *ctx);
+
 /* The directory; borrowed. */
 int tree_fd(const struct tree *t);
 
@@ -65,8 +75,8 @@ DEFINE_RELEASE(struct tree_entry, tree_entry_release);
  * not followed and links in parents refused: this is a lookup in one tree,
  * where a link may lead into another layer (see view.h). ERROR_NOT_FOUND
  * when absent, also when a parent is no directory. Sockets are reported as
- * absent (but see tree_show_sockets()). Marks of overlayfs that move or split files (redirect, metacopy) are
- * ERROR_REFUSED.
+ * absent (but see tree_show_sockets()). Marks of overlayfs that move or split
+ * files (redirect, metacopy) are ERROR_REFUSED.
  */
 int tree_stat(struct tree *t, const char *path, struct tree_entry *ret,
 	      struct error *err);
@@ -86,6 +96,7 @@ struct tree_name {
 struct tree_names {
 	struct tree_name *items;
 	size_t n;
+	char *text; /* private */
 };
 
 int tree_list(struct tree *t, const char *path, struct tree_names *ret,

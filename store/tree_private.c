@@ -45,6 +45,14 @@ void tree_show_sockets(struct tree *t)
 	t->shows_sockets = true;
 }
 
+void tree_set_plain(struct tree *t,
+		    bool (*is_plain)(void *ctx, const struct stat *st),
+		    void *ctx)
+{
+	t->is_plain = is_plain;
+	t->is_plain_ctx = ctx;
+}
+
 int tree_fd(const struct tree *t)
 {
 	return t->root;

@@ -31,6 +31,8 @@ struct tree {
 	const char *xattr_prefix;
 	enum tree_links links;
 	bool shows_sockets;
+	bool (*is_plain)(void *ctx, const struct stat *st);
+	void *is_plain_ctx;
 	struct dir_stack dirs;
 	char *buffer; /* TREE_BUFFER bytes once something was put */
 	/* Times to be set by tree_finish(), the last of a path counts. */
@@ -55,7 +57,7 @@ int tree_read_entry(const struct tree *t, int dirfd, const char *name,
 /*
  * Extended attributes of `name` in `dirfd`, the link itself if it is one;
  * `fd` is the open file or -1. There are no *at() calls for these before
- * Linux 6.13, so without `fd` the path goes through /proc/self/fd.
+ * Linux 6.13: there, without `fd`, the path goes through /proc/self/fd.
  */
 struct tree_file {
 	int dirfd;

@@ -253,6 +253,15 @@ static void take_owner_note(struct gathered *g)
 	e->gid = gid;
 }
 
+static bool may_have_xattrs(const struct tree *t, const struct stat *st,
+			    enum entry_type type)
+{
+	if (type == ENTRY_WHITEOUT)
+		return false;
+	return !t->is_plain || !S_ISREG(st->st_mode) ||
+	       !t->is_plain(t->is_plain_ctx, st);
+}
+
 static int stat_file(int dirfd, const char *name, const char *path,
 		     struct stat *st, struct error *err)
 {
@@ -284,7 +293,7 @@ int tree_read_entry(const struct tree *t, int dirfd, const char *name,
 	g.ret = &entry;
 	if ((entry.entry.type == ENTRY_SYMLINK &&
 	     take_link(&g, dirfd, name, &st, err) < 0) ||
-	    (entry.entry.type != ENTRY_WHITEOUT &&
+	    (may_have_xattrs(t, &st, entry.entry.type) &&
 	     take_xattrs(&g, t, &f, err) < 0) ||
 	    store(&g, err) < 0)
 		return -1;

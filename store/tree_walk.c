@@ -1,16 +1,16 @@
+#include <dirent.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <string.h>
 
 #include "store/tree_private.h"
 
+#define LIST_SIZE 32768 /* of a getdents64(); a directory mostly fits */
+
 void tree_names_release(struct tree_names *n)
 {
-	size_t i;
-
-	for (i = 0; i < n->n; i++)
-		free(n->items[i].name);
 	free(n->items);
+	free(n->text);
 	*n = (struct tree_names){ 0 };
 }
 
@@ -20,64 +20,70 @@ static int compare_names(const void *a, const void *b)
 		      ((const struct tree_name *)b)->name);
 }
 
-static int add_name(struct tree_names *list, size_t *capacity,
-		    const struct dirent *d, struct error *err)
-{
-	char *name = strdup(d->d_name);
-
-	if (name && list->n == *capacity) {
-		size_t more = *capacity ? *capacity * 2 : 32;
-		struct tree_name *items =
-			realloc(list->items, more * sizeof(*items));
-
-		if (!items) {
-			free(name);
-			name = NULL;
-		} else {
-			list->items = items;
-			*capacity = more;
-		}
-	}
-	if (!name)
-		return error_nomem(err, "listing a directory");
-	list->items[list->n++] = (struct tree_name){ name, d->d_type };
-	return 0;
-}
-
 static bool is_dot(const char *name)
 {
 	return name[0] == '.' &&
 	       (name[1] == '\0' || (name[1] == '.' && name[2] == '\0'));
 }
 
+/* Each name as its type, a byte, and its text. Returns how many there are. */
+static ssize_t read_names(int fd, struct buf *ret)
+{
+	_Alignas(struct dirent64) char block[LIST_SIZE];
+	ssize_t n, at, count = 0;
+
+	while ((n = getdents64(fd, block, sizeof(block))) > 0) {
+		for (at = 0; at < n;) {
+			const struct dirent64 *d = (void *)(block + at);
+
+			at += d->d_reclen;
+			if (is_dot(d->d_name))
+				continue;
+			buf_append_char(ret, (char)d->d_type);
+			buf_append(ret, d->d_name, strlen(d->d_name) + 1);
+			count++;
+		}
+	}
+	return n < 0 ? -1 : count;
+}
+
+/* `all` as read_names() left it, taken on success. */
+static int sort_names(struct buf *all, size_t n, struct tree_names *ret,
+		      struct error *err)
+{
+	struct tree_names list = { .n = n };
+	char *at;
+	size_t i;
+
+	list.items = malloc((n ? n : 1) * sizeof(*list.items));
+	if (!list.items)
+		return error_nomem(err, "listing a directory");
+	list.text = at = steal_pointer(&all->data);
+	for (i = 0; i < n; i++) {
+		list.items[i] =
+			(struct tree_name){ at + 1, (unsigned char)at[0] };
+		at += strlen(at + 1) + 2;
+	}
+	if (n > 1)
+		qsort(list.items, n, sizeof(*list.items), compare_names);
+	*ret = list;
+	return 0;
+}
+
 /* Sorted names of the directory `dirfd`, which is told as `path`. */
 static int list_dir(int dirfd, const char *path, struct tree_names *ret,
 		    struct error *err)
 {
-	AUTO(tree_names_release) struct tree_names list = { 0 };
-	int fd = openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	autodir DIR *dir = fd < 0 ? NULL : fdopendir(fd);
-	const struct dirent *d;
-	size_t capacity = 0;
+	autoclose int fd =
+		openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	AUTO(buf_release) struct buf all = BUF_INIT;
+	ssize_t n = fd < 0 ? -1 : read_names(fd, &all);
 
-	if (!dir) {
-		int sys = errno;
-
-		if (fd >= 0)
-			close(fd);
-		return error_sys(err, sys, "cannot list '/%s'", path);
-	}
-	while ((errno = 0, d = readdir(dir)))
-		if (!is_dot(d->d_name) &&
-		    add_name(&list, &capacity, d, err) < 0)
-			return -1;
-	if (errno)
+	if (n < 0)
 		return error_sys(err, errno, "cannot list '/%s'", path);
-	if (list.n > 1)
-		qsort(list.items, list.n, sizeof(*list.items), compare_names);
-	*ret = list;
-	list = (struct tree_names){ 0 };
-	return 0;
+	if (buf_check(&all, "listing a directory", err) < 0)
+		return -1;
+	return sort_names(&all, (size_t)n, ret, err);
 }
 
 int tree_list(struct tree *t, const char *path, struct tree_names *ret,

@@ -59,6 +59,36 @@ END
     equal "$(steps_run)" $'COPY two /two\nRUN cat /two > /from-two'
 }
 
+@test "an unchanged context is looked at, and no file of it opened" {
+    command -v strace >/dev/null || skip "needs strace"
+    mkdir -p src/deep/er
+    for i in 1 2 3 4 5; do echo "$i" | tee "src/$i" >"src/deep/er/$i.file"; done
+    dockerfile <<'END'
+FROM @BASE@/busybox:static
+COPY src /src
+END
+    sleep 0.2 # what changed just now is read again
+    build
+    # Leaks cannot be looked for in a traced process.
+    ASAN_OPTIONS=$ASAN_OPTIONS:detect_leaks=0 succeeds strace -f -qq -o "$T/trace" \
+        -e trace=openat,openat2,open,llistxattr,?listxattrat "$SHALE" build .
+    grep -q "\"src\"" "$T/trace"
+    equal "$(grep -c '[0-9]\.file' "$T/trace")" 0 "files opened, or their attributes listed"
+}
+
+@test "an extended attribute given to a known file is a change" {
+    app
+    python3 -c 'import os; os.setxattr("two", "user.a", b"")' 2>/dev/null || skip "no extended attributes here"
+    sleep 0.2
+    build
+    python3 -c 'import os; os.setxattr("one", "user.a", b"")'
+    build
+    equal "$(steps_run | head -n 1)" 'COPY one /one'
+    python3 -c 'import os; os.removexattr("two", "user.a")'
+    build
+    equal "$(steps_run | head -n 1)" 'COPY two /two'
+}
+
 @test "a build argument re-runs what comes after its ARG" {
     dockerfile <<'END'
 FROM @BASE@/busybox:static

@@ -34,14 +34,14 @@ static struct file_digests *open_digests(struct place *p)
 	return f;
 }
 
-/* Remember `path` in one run, then start over. */
-static void remember(struct place *p, const char *path, const struct stat *st,
+/* Remember it in one run, then start over. */
+static void remember(struct place *p, const struct stat *st,
 		     const struct digest *d)
 {
 	AUTO(file_digests_free) struct file_digests *f = open_digests(p);
 	struct error err = ERROR_INIT;
 
-	expect_ok(file_digests_put(f, path, st, d, &err), &err);
+	expect_ok(file_digests_put(f, st, d, true, &err), &err);
 	expect_ok(file_digests_save(f, p->batch, &err), &err);
 	place_restart(p);
 }
@@ -52,13 +52,52 @@ static void an_unchanged_file_is_known(void **state)
 	AUTO(file_digests_free) struct file_digests *f = NULL;
 	struct stat st = file_of_age(10);
 	struct digest d, found;
+	bool plain;
 
 	digest_bytes("x", 1, &d);
-	remember(p, "a/b", &st, &d);
+	remember(p, &st, &d);
 	f = open_digests(p);
-	assert_true(file_digests_get(f, "a/b", &st, &found));
+	assert_true(file_digests_get(f, &st, &found, &plain));
 	assert_true(digest_equal(&d, &found));
-	assert_false(file_digests_get(f, "a/c", &st, &found));
+	assert_true(plain);
+	st.st_ino++;
+	assert_false(file_digests_get(f, &st, &found, &plain));
+}
+
+/* Enough for the table to grow many times, and a change to each. */
+static void every_file_of_a_large_context_is_known(void **state)
+{
+	enum { FILES = 20000 };
+	struct place *p = *state;
+	struct file_digests *f = open_digests(p);
+	struct stat st = file_of_age(10);
+	struct error err = ERROR_INIT;
+	struct digest d, found;
+	bool plain;
+
+	for (int round = 0; round < 2; round++) {
+		for (uint32_t i = 0; i < FILES; i++) {
+			st.st_ino = i * 64;
+			st.st_size = round;
+			digest_bytes(&i, sizeof(i), &d);
+			expect_ok(file_digests_put(f, &st, &d, i % 2, &err),
+				  &err);
+		}
+		expect_ok(file_digests_save(f, p->batch, &err), &err);
+		file_digests_free(f);
+		place_restart(p);
+		f = open_digests(p);
+	}
+	for (uint32_t i = 0; i < FILES; i++) {
+		st.st_ino = i * 64;
+		digest_bytes(&i, sizeof(i), &d);
+		assert_true(file_digests_get(f, &st, &found, &plain));
+		assert_true(digest_equal(&d, &found));
+		assert_int_equal(plain, i % 2);
+	}
+	st.st_size = 0;
+	assert_false(file_digests_get(f, &st, &found, &plain));
+	file_digests_free(f);
 }
 
 static void any_change_makes_a_file_unknown(void **state)
@@ -67,26 +106,27 @@ static void any_change_makes_a_file_unknown(void **state)
 	AUTO(file_digests_free) struct file_digests *f = NULL;
 	struct stat st = file_of_age(10), other;
 	struct digest d, found;
+	bool plain;
 
 	digest_bytes("x", 1, &d);
-	remember(p, "a", &st, &d);
+	remember(p, &st, &d);
 	f = open_digests(p);
 	other = st;
 	other.st_size++;
-	assert_false(file_digests_get(f, "a", &other, &found));
+	assert_false(file_digests_get(f, &other, &found, &plain));
 	other = st;
 	other.st_ino++;
-	assert_false(file_digests_get(f, "a", &other, &found));
+	assert_false(file_digests_get(f, &other, &found, &plain));
 	other = st;
 	other.st_dev++;
-	assert_false(file_digests_get(f, "a", &other, &found));
+	assert_false(file_digests_get(f, &other, &found, &plain));
 	other = st;
 	other.st_mtim.tv_nsec ^= 2;
-	assert_false(file_digests_get(f, "a", &other, &found));
+	assert_false(file_digests_get(f, &other, &found, &plain));
 	other = st;
 	other.st_ctim.tv_sec++;
-	assert_false(file_digests_get(f, "a", &other, &found));
-	assert_true(file_digests_get(f, "a", &st, &found));
+	assert_false(file_digests_get(f, &other, &found, &plain));
+	assert_true(file_digests_get(f, &st, &found, &plain));
 }
 
 static void a_file_just_changed_is_not_believed(void **state)
@@ -95,14 +135,15 @@ static void a_file_just_changed_is_not_believed(void **state)
 	AUTO(file_digests_free) struct file_digests *f = NULL;
 	struct stat fresh = file_of_age(0), coarse = file_of_age(1);
 	struct digest d, found;
+	bool plain;
 
 	digest_bytes("x", 1, &d);
 	coarse.st_ctim.tv_nsec = coarse.st_mtim.tv_nsec = 0;
-	remember(p, "fresh", &fresh, &d);
-	remember(p, "coarse", &coarse, &d);
+	remember(p, &fresh, &d);
+	remember(p, &coarse, &d);
 	f = open_digests(p);
-	assert_false(file_digests_get(f, "fresh", &fresh, &found));
-	assert_false(file_digests_get(f, "coarse", &coarse, &found));
+	assert_false(file_digests_get(f, &fresh, &found, &plain));
+	assert_false(file_digests_get(f, &coarse, &found, &plain));
 }
 
 static void a_damaged_file_is_forgotten(void **state)
@@ -111,10 +152,11 @@ static void a_damaged_file_is_forgotten(void **state)
 	struct stat st = file_of_age(10);
 	autodir DIR *dir = NULL;
 	struct digest d, found;
+	bool plain;
 	struct dirent *e;
 
 	digest_bytes("x", 1, &d);
-	remember(p, "a", &st, &d);
+	remember(p, &st, &d);
 	dir = fdopendir(openat(p->scratch->fd, "files",
 			       O_RDONLY | O_DIRECTORY | O_CLOEXEC));
 	while ((e = readdir(dir))) {
@@ -126,12 +168,12 @@ static void a_damaged_file_is_forgotten(void **state)
 		fd = openat(dirfd(dir), e->d_name, O_WRONLY | O_CLOEXEC);
 		assert_int_equal(pwrite(fd, "?", 1, 120), 1);
 		f = open_digests(p);
-		assert_false(file_digests_get(f, "a", &st, &found));
+		assert_false(file_digests_get(f, &st, &found, &plain));
 		/* A short one just as well. */
 		assert_int_equal(ftruncate(fd, 30), 0);
 		file_digests_free(f);
 		f = open_digests(p);
-		assert_false(file_digests_get(f, "a", &st, &found));
+		assert_false(file_digests_get(f, &st, &found, &plain));
 	}
 }
 
@@ -139,17 +181,19 @@ static void files_nobody_asks_for_are_dropped_in_the_end(void **state)
 {
 	struct place *p = *state;
 	AUTO(file_digests_free) struct file_digests *f = NULL;
-	struct stat st = file_of_age(10);
+	struct stat gone = file_of_age(10), used = gone;
 	struct digest d, found;
+	bool plain;
 	int i;
 
+	used.st_ino++;
 	digest_bytes("x", 1, &d);
-	remember(p, "gone", &st, &d);
+	remember(p, &gone, &d);
 	for (i = 0; i < 20; i++)
-		remember(p, "used", &st, &d);
+		remember(p, &used, &d);
 	f = open_digests(p);
-	assert_false(file_digests_get(f, "gone", &st, &found));
-	assert_true(file_digests_get(f, "used", &st, &found));
+	assert_false(file_digests_get(f, &gone, &found, &plain));
+	assert_true(file_digests_get(f, &used, &found, &plain));
 }
 
 #define TEST(name)                                                             \
@@ -159,6 +203,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(an_unchanged_file_is_known),
+		TEST(every_file_of_a_large_context_is_known),
 		TEST(any_change_makes_a_file_unknown),
 		TEST(a_file_just_changed_is_not_believed),
 		TEST(a_damaged_file_is_forgotten),
