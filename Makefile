@@ -48,7 +48,7 @@ build_packages := gcc libc6-dev pkg-config libarchive-dev libssl-dev libcurl4-op
 demo_packages := busybox-static
 test_packages := busybox-static libcmocka-dev bats python3 ca-certificates curl git openssl \
 	apache2-utils docker-registry skopeo umoci podman runc crun openssh-client mmdebstrap zstd uidmap passt \
-	slirp4netns iproute2 strace buildah $(if $(filter true,$(CI)),docker.io)
+	slirp4netns iproute2 strace buildah $(if $(filter true,$(CI)),docker.io nginx-light squid)
 lint_packages := clang-tidy clang-format cppcheck
 nightly_packages := clang qemu-system-x86
 wanted_packages := $(build_packages) \

@@ -1,6 +1,7 @@
 #include "registry/reply_error.h"
 
 #include <string.h>
+#include <strings.h>
 
 #include "registry/printable.h"
 #include "registry/url.h"
@@ -56,6 +57,24 @@ static void append_json(struct buf *out, const json_t *body)
 		append_other(out, body);
 }
 
+/* Of a page that something in between shows, its title is what counts. */
+static void append_title(struct buf *out, const char *page, size_t len)
+{
+	static const char mark[] = "<title>";
+	size_t n = sizeof(mark) - 1;
+
+	for (size_t i = 0; i + n <= len; i++) {
+		const char *title = page + i + n, *end;
+
+		if (strncasecmp(page + i, mark, n) != 0)
+			continue;
+		end = memchr(title, '<', len - i - n);
+		buf_append(out, title,
+			   end ? (size_t)(end - title) : len - i - n);
+		return;
+	}
+}
+
 void reply_error_text(const char *body, size_t len, char *buf, size_t size)
 {
 	AUTO(buf_release) struct buf out = BUF_INIT;
@@ -69,7 +88,9 @@ void reply_error_text(const char *body, size_t len, char *buf, size_t size)
 	buf[0] = '\0';
 	if (value)
 		append_json(&out, value);
-	else if (blanks < len && body[blanks] != '<') /* no HTML pages */
+	else if (blanks < len && body[blanks] == '<')
+		append_title(&out, body, len);
+	else if (blanks < len)
 		buf_append(&out, body, len);
 	if (!out.failed && out.len)
 		printable(buf, size, out.data, out.len);
@@ -94,6 +115,8 @@ int reply_error(struct http_exchange *x, const char *method, const char *url,
 		reply_error_text(body.data, body.len, text, sizeof(text));
 	snprintf(status, sizeof(status), "%d%s%s", x->status,
 		 *reason ? " " : "", reason);
+	if (!strcmp(text, status)) /* pages often say no more */
+		*text = '\0';
 	return error_set(err, http_error_kind(x->status), "%s %s: %s%s%s",
 			 method, shown ? shown : "", status, *text ? ": " : "",
 			 text);

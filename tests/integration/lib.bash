@@ -125,6 +125,18 @@ tls_make() { # DIR ADDRESS..
         -out "$dir/server.crt" 2>/dev/null
 }
 
+# A registry over $T/registry that wants the tokens of a server of its own,
+# which notes what it is asked for in $T/tokens.
+token_registry() {
+    local port
+    port=$(free_port)
+    tls_make "$T/tls" 127.0.0.1
+    started "$T/token.log" "$here/token-server.py" "$port" "$T/tls/ca.key" "$T/tls/ca.crt" "$T/tokens"
+    await_server "http://127.0.0.1:$port/token" "$T/token.log"
+    : >"$T/tokens"
+    registry_start "$T/registry" "token=http://127.0.0.1:$port/token,$T/tls/ca.crt"
+}
+
 # Make the base images if need be and serve them: BASE is the HOST:PORT.
 base_start() {
     "$here/base-images.sh" "$SHALE_TEST_CACHE" >&2

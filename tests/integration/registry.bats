@@ -223,16 +223,6 @@ END
     REGISTRY_AUTH_FILE=$T/elsewhere/config.json succeeds shale push "$REGISTRY/app:1"
 }
 
-token_registry() {
-    local port
-    port=$(free_port)
-    tls_make "$T/tls" 127.0.0.1
-    started "$T/token.log" "$here/token-server.py" "$port" "$T/tls/ca.key" "$T/tls/ca.crt" "$T/tokens"
-    await_server "http://127.0.0.1:$port/token" "$T/token.log"
-    : >"$T/tokens"
-    registry_start "$T/registry" "token=http://127.0.0.1:$port/token,$T/tls/ca.crt"
-}
-
 @test "bearer tokens are fetched for what is asked, with credentials for a push" {
     token_registry
     succeeds shale build -t "$REGISTRY/app:1" .

@@ -59,13 +59,7 @@ END
 }
 
 @test "login fetches a token where the registry wants one" {
-    local port
-    port=$(free_port)
-    tls_make "$T/tls" 127.0.0.1
-    started "$T/token.log" "$here/token-server.py" "$port" "$T/tls/ca.key" "$T/tls/ca.crt" "$T/tokens"
-    await_server "http://127.0.0.1:$port/token" "$T/token.log"
-    : >"$T/tokens"
-    registry_start "$T/registry" "token=http://127.0.0.1:$port/token,$T/tls/ca.crt"
+    token_registry
     succeeds log_in "$REGISTRY"
     grep -E '(GET|POST) ci' "$T/tokens"
     fails 1 log_in "$REGISTRY" wrong-password

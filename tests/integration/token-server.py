@@ -6,7 +6,12 @@ usage: token-server.py PORT KEY CERTIFICATE LOG
 Gives out RS256 tokens signed with KEY (openssl does it) that carry the
 CERTIFICATE, to the user "ci" with the password "s3cret"; to nobody in
 particular it grants pull alone. Knows the GET flow with Basic credentials and
-the OAuth2 POST flow. Each request is a line of LOG: method, user, scopes.
+the OAuth2 POST flow, with the refresh token "kept-by-ci", too. Each request is
+a line of LOG: method, user, scopes.
+
+Environment: TOKEN_LIFETIME, seconds after which the registry takes a token no
+more (it is told to live for 300); TOKEN_READ_ONLY, a repository that nobody is
+granted a push to.
 """
 import base64
 import http.server
@@ -19,7 +24,11 @@ import urllib.parse
 
 PORT, KEY, CERTIFICATE, LOG = sys.argv[1:5]
 USER, PASSWORD = "ci", "s3cret"
-LIFETIME = int(os.environ.get("TOKEN_LIFETIME", "300"))
+REFRESH_TOKEN = "kept-by-ci"
+TOLD = 300
+# distribution forgives clocks that are a minute off.
+LIFETIME = int(os.environ["TOKEN_LIFETIME"]) - 60 if "TOKEN_LIFETIME" in os.environ else TOLD
+READ_ONLY = os.environ.get("TOKEN_READ_ONLY")
 
 
 def b64(data):
@@ -43,7 +52,7 @@ def access(scopes, known):
     for scope in scopes:
         kind, rest = scope.split(":", 1)
         name, actions = rest.rsplit(":", 1)
-        granted = [a for a in actions.split(",") if known or a == "pull"]
+        granted = [a for a in actions.split(",") if a == "pull" or (known and name != READ_ONLY)]
         entries.append({"type": kind, "name": name, "actions": granted})
     return entries
 
@@ -68,7 +77,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         token = sign({"iss": "tests", "sub": user, "aud": query.get("service", ["tests"])[0],
                       "exp": now + LIFETIME, "nbf": now - 10, "iat": now, "jti": str(time.time_ns()),
                       "access": access(scopes, bool(user))})
-        self.answer(200, {"token": token, "access_token": token, "expires_in": LIFETIME})
+        self.answer(200, {"token": token, "access_token": token, "expires_in": TOLD})
 
     def do_GET(self):
         user = password = ""
@@ -80,6 +89,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def do_POST(self):
         body = self.rfile.read(int(self.headers.get("Content-Length", "0"))).decode()
         form = urllib.parse.parse_qs(body)
+        if form.get("grant_type") == ["refresh_token"]:
+            known = form.get("refresh_token") == [REFRESH_TOKEN]
+            self.grant(USER, PASSWORD if known else "", form)
+            return
         self.grant(form.get("username", [""])[0], form.get("password", [""])[0], form)
 
     def log_message(self, *_):

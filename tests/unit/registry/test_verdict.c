@@ -135,6 +135,9 @@ static void a_registrys_own_words_are_found(void **state)
 	assert_words("{\"message\":\"m\"}", "m");
 	assert_words("plain text\r\n", "plain text");
 	assert_words("<html>nothing useful</html>", "");
+	assert_words("<html>\n<head><TITLE>502 Bad\n Gateway</TITLE></head>",
+		     "502 Bad Gateway");
+	assert_words("<title>cut o", "cut o");
 	assert_words("{\"errors\":\"x\"}", "");
 	assert_words("", "");
 }
