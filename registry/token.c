@@ -210,8 +210,9 @@ static int ask(const struct host *h, const struct http_client *c,
 {
 	bool outside = host_is_stranger(h, realm);
 	AUTO(http_exchange_free) struct http_exchange *x = NULL;
-	AUTO(call_release) struct call post = { .outside = outside },
-				       get = { .outside = outside };
+	AUTO(call_release)
+	struct call post = { .outside = outside },
+		    get = { .outside = outside };
 	const struct credential *cred = rq->credential;
 
 	if (cred->identity_token) {

@@ -53,7 +53,7 @@ static int feed_folder(const char *folder, int *count)
 		return 1;
 	}
 	while ((entry = readdir(dir))) {
-		char path[4096];
+		char path[4096 + 1 + 256]; /* folder, slash, name */
 
 		if (entry->d_name[0] == '.')
 			continue;
