@@ -12,8 +12,11 @@ setup() {
     head -c "${NOISE:-300000}" /dev/urandom >noise
 }
 teardown() {
+    local bad=0
     [ -z "${ADDED:-}" ] || ip address del "$ADDED/32" dev lo
-    test_end
+    test_end || bad=1
+    [ -z "${SQUID_DIR:-}" ] || rm -r "$SQUID_DIR"
+    return "$bad"
 }
 
 # --- tokens -------------------------------------------------------------------
@@ -201,5 +204,4 @@ CONF
     HTTP_PROXY=$SQUID NO_PROXY=example.org,$ADDRESS goes_both_ways "$REGISTRY" --insecure
     [ ! -s "$SQUID_DIR/access" ]
     HTTP_PROXY=http://127.0.0.1:9 fails 1 shale pull --retry 0 --insecure "$REGISTRY/app:1"
-    rm -r "$SQUID_DIR"
 }
