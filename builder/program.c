@@ -3,12 +3,12 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <spawn.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <time.h>
 
 #include "registry/printable.h"
+#include "store/base/spawn.h"
 
 #define READ_SIZE ((size_t)16 << 10)
 
@@ -47,24 +47,6 @@ static void running_release(struct running *r)
 }
 DEFINE_RELEASE(struct running, running_release);
 
-/* A group of its own, and default signals whatever this program ignores. */
-static int set_attributes(posix_spawnattr_t *attr)
-{
-	sigset_t none, all;
-
-	sigemptyset(&none);
-	sigfillset(&all);
-	if (posix_spawnattr_init(attr) != 0)
-		return -1;
-	posix_spawnattr_setflags(attr, POSIX_SPAWN_SETPGROUP |
-					       POSIX_SPAWN_SETSIGMASK |
-					       POSIX_SPAWN_SETSIGDEF);
-	posix_spawnattr_setpgroup(attr, 0);
-	posix_spawnattr_setsigmask(attr, &none);
-	posix_spawnattr_setsigdefault(attr, &all);
-	return 0;
-}
-
 static int set_actions(posix_spawn_file_actions_t *actions, int dir, int out,
 		       int err)
 {
@@ -86,7 +68,7 @@ static int spawn(const struct program *p, int out, int err, pid_t *pid)
 	if (posix_spawn_file_actions_init(&actions) != 0)
 		return ENOMEM;
 	if (set_actions(&actions, p->dir, out, err) == 0 &&
-	    set_attributes(&attr) == 0) {
+	    spawn_attributes(&attr) == 0) {
 		failed = posix_spawnp(pid, p->argv->items[0], &actions, &attr,
 				      p->argv->items, p->env->items);
 		posix_spawnattr_destroy(&attr);

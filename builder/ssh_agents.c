@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +12,7 @@
 
 #include "builder/program.h"
 #include "store/base/buf.h"
+#include "store/base/spawn.h"
 
 /*
  * An agent that is given a command ends with it. This one lasts as long as
@@ -146,16 +146,13 @@ static int spawn(const struct ssh_agents *all, const char *name, int in,
 			       NULL };
 	posix_spawn_file_actions_t actions;
 	posix_spawnattr_t attr;
-	sigset_t none;
 	int sys;
 
-	sigemptyset(&none);
-	posix_spawn_file_actions_init(&actions);
-	posix_spawnattr_init(&attr);
 	/* Ctrl-C is ours to handle. */
-	posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETPGROUP |
-						POSIX_SPAWN_SETSIGMASK);
-	posix_spawnattr_setsigmask(&attr, &none);
+	sys = spawn_attributes(&attr);
+	if (sys)
+		return sys;
+	posix_spawn_file_actions_init(&actions);
 	posix_spawn_file_actions_addfchdir_np(&actions, batch_fd(all->batch));
 	posix_spawn_file_actions_adddup2(&actions, in, 0);
 	posix_spawn_file_actions_adddup2(&actions, out, 1);

@@ -1,13 +1,12 @@
 /* OCI layouts as both ends of a copy; archives as where it goes. */
 #include <fcntl.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "registry/copy.h"
-#include "store/base/confined.h"
 #include "store/base/io.h"
 #include "store/base/json.h"
 #include "store/layout_index.h"
+#include "store/layout_read.h"
 #include "store/manifest.h"
 
 /* ---- from ---- */
@@ -27,41 +26,11 @@ static void source_free(struct copy_source *base)
 	free(s);
 }
 
-/* Only a regular file: a FIFO or device would stall us. */
-static int open_file(const struct layout_source *s, const char *path,
-		     struct error *err)
-{
-	autoclose int fd =
-		confined_open(s->dir, path, O_RDONLY | O_NONBLOCK, 0, err);
-	struct stat st;
-
-	if (fd < 0) {
-		if (err->sys == ENOENT)
-			err->kind = ERROR_NOT_FOUND;
-		return -1;
-	}
-	if (fstat(fd, &st) < 0)
-		return error_sys(err, errno, "cannot stat '%s'", path);
-	if (!S_ISREG(st.st_mode))
-		return error_set(err, ERROR_REFUSED, "'%s' is no regular file",
-				 path);
-	return steal_fd(&fd);
-}
-
-static int open_blob_file(const struct layout_source *s,
-			  const struct digest *digest, struct error *err)
-{
-	char path[sizeof("blobs/sha256/") + DIGEST_HEX_LEN];
-
-	snprintf(path, sizeof(path), "blobs/sha256/%s", digest_hex(digest));
-	return open_file(s, path, err);
-}
-
 static int source_manifest(struct copy_source *base, const struct descriptor *d,
 			   struct buf *ret, struct error *err)
 {
 	const struct layout_source *s = (const struct layout_source *)base;
-	autoclose int fd = open_blob_file(s, &d->digest, err);
+	autoclose int fd = layout_open_blob(s->dir, &d->digest, err);
 
 	return fd < 0 ? -1
 		      : io_read_all(fd, MANIFEST_MAX, d->digest.text, ret, err);
@@ -71,24 +40,9 @@ static int source_blob(struct copy_source *base, const struct descriptor *d,
 		       struct stream **ret, struct error *err)
 {
 	const struct layout_source *s = (const struct layout_source *)base;
-	int fd = open_blob_file(s, &d->digest, err);
+	int fd = layout_open_blob(s->dir, &d->digest, err);
 
 	return fd < 0 ? -1 : stream_from_fd(fd, true, 0, UINT64_MAX, ret, err);
-}
-
-static bool is_named(const struct descriptor *d, const char *name)
-{
-	static const char *const notes[] = { NOTE_REF, NOTE_IMAGE_NAME };
-
-	if (!strcmp(d->digest.text, name))
-		return true;
-	for (size_t i = 0; i < ARRAY_LEN(notes); i++) {
-		const char *value = json_get_string(d->annotations, notes[i]);
-
-		if (value && !strcmp(value, name))
-			return true;
-	}
-	return false;
 }
 
 static void list_names(const struct manifest *index, struct buf *out)
@@ -113,7 +67,7 @@ static const struct descriptor *find_entry(const struct manifest *index,
 	for (size_t i = 0; i < index->n_items; i++) {
 		const struct descriptor *d = &index->items[i];
 
-		if (name && !is_named(d, name))
+		if (name && !layout_is_named(d, name))
 			continue;
 		several |= found && !digest_equal(&found->digest, &d->digest);
 		found = d;
@@ -140,18 +94,10 @@ static int find_root(struct layout_source *s, const char *name,
 		     struct error *err)
 {
 	AUTO(manifest_free) struct manifest *index = NULL;
-	AUTO(buf_release) struct buf text = BUF_INIT;
-	autoclose int fd = open_file(s, "index.json", err);
 	const struct descriptor *d;
 
-	if (fd < 0 ||
-	    io_read_all(fd, MANIFEST_MAX, "index.json", &text, err) < 0 ||
-	    manifest_parse(text.data ? text.data : "", text.len, NULL, &index,
-			   err) < 0)
+	if (layout_read_index(s->dir, &index, err) < 0)
 		return -1;
-	if (!index->is_index)
-		return error_set(err, ERROR_INTEGRITY,
-				 "index.json is no index");
 	d = find_entry(index, name, err);
 	if (!d || descriptor_copy(d, &s->base.root, err) < 0)
 		return -1;

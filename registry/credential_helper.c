@@ -4,7 +4,6 @@
 #include <openssl/crypto.h>
 #include <poll.h>
 #include <signal.h>
-#include <spawn.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -13,6 +12,7 @@
 #include "registry/printable.h"
 #include "store/base/buf.h"
 #include "store/base/json.h"
+#include "store/base/spawn.h"
 
 #define OUTPUT_MAX ((size_t)1 << 20)
 #define TOKEN_USER "<token>" /* how helpers mark OAuth2 refresh tokens */
@@ -44,27 +44,6 @@ static int check_name(const char *name, struct error *err)
 			 name);
 }
 
-/*
- * The helper leads a process group of its own, so that all of it can be
- * killed, and starts with default signals whatever this program ignores.
- */
-static int spawn_attributes(posix_spawnattr_t *attr)
-{
-	sigset_t none, all;
-
-	sigemptyset(&none);
-	sigfillset(&all);
-	if (posix_spawnattr_init(attr) != 0)
-		return -1;
-	posix_spawnattr_setflags(attr, POSIX_SPAWN_SETPGROUP |
-					       POSIX_SPAWN_SETSIGMASK |
-					       POSIX_SPAWN_SETSIGDEF);
-	posix_spawnattr_setpgroup(attr, 0);
-	posix_spawnattr_setsigmask(attr, &none);
-	posix_spawnattr_setsigdefault(attr, &all);
-	return 0;
-}
-
 static int spawn(const char *program, const char *verb, int input, int output,
 		 pid_t *pid)
 {
@@ -78,8 +57,8 @@ static int spawn(const char *program, const char *verb, int input, int output,
 	failed = posix_spawn_file_actions_adddup2(&actions, input, 0);
 	if (!failed)
 		failed = posix_spawn_file_actions_adddup2(&actions, output, 1);
-	if (!failed && spawn_attributes(&attr) < 0)
-		failed = ENOMEM;
+	if (!failed)
+		failed = spawn_attributes(&attr);
 	if (!failed) {
 		failed = posix_spawnp(pid, program, &actions, &attr, argv,
 				      environ);
