@@ -32,6 +32,7 @@ struct opening {
 	struct step_read *read; /* NULL: it reads nothing */
 	struct sandbox_mount *item;
 	struct run_mount_state *state;
+	struct cache_mount *cache; /* a state's; NULL: still to be opened */
 };
 
 static int open_bind(struct opening *o, struct error *err)
@@ -51,7 +52,7 @@ static int open_bind(struct opening *o, struct error *err)
 static int seed_cache(struct opening *o, struct error *err)
 {
 	const struct mount_seeder *seeder = o->job->options->seeder;
-	struct cache_mount *cache = o->state->cache;
+	struct cache_mount *cache = o->cache;
 	struct digest ignored;
 	autoclose int dir = -1;
 	int seeded = 0;
@@ -76,7 +77,7 @@ static int seed_cache(struct opening *o, struct error *err)
 	return cache_mount_ready(cache, err);
 }
 
-static int open_cache(struct opening *o, struct error *err)
+static int get_cache(struct opening *o, struct error *err)
 {
 	static const enum cache_sharing sharing[] = {
 		[SHARING_SHARED] = CACHE_SHARED,
@@ -85,19 +86,28 @@ static int open_cache(struct opening *o, struct error *err)
 	};
 	const struct mount_spec *spec = o->spec;
 	struct store *store = batch_store(o->job->options->batch);
-	struct sandbox_mount *m = o->item;
 
 	if (cache_mount_open(store, mount_spec_cache_id(spec),
 			     sharing[spec->sharing], spec->mode, spec->uid,
 			     spec->gid, o->job->cancel, &o->state->cache,
-			     err) < 0 ||
-	    seed_cache(o, err) < 0)
+			     err) < 0)
 		return -1;
-	m->source_fd = open(cache_mount_path(o->state->cache),
+	o->cache = o->state->cache;
+	return seed_cache(o, err);
+}
+
+static int open_cache(struct opening *o, struct error *err)
+{
+	const struct mount_spec *spec = o->spec;
+	struct sandbox_mount *m = o->item;
+
+	if (!o->cache && get_cache(o, err) < 0)
+		return -1;
+	m->source_fd = open(cache_mount_path(o->cache),
 			    O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (m->source_fd < 0)
 		return error_sys(err, errno, "cannot open the cache '%s'",
-				 spec->id);
+				 mount_spec_cache_id(spec));
 	o->state->source.fd = m->source_fd;
 	m->source_is_dir = true;
 	m->read_only = spec->readonly;
@@ -212,8 +222,9 @@ static struct step_read *read_of(struct step_job *job,
 	return NULL;
 }
 
-static int open_mount(struct step_job *job, struct run_mounts *ret,
-		      const struct run_mount *mount, struct error *err)
+/* With its place among the mounts, in which nothing is held yet. */
+static struct opening opening_of(struct step_job *job, struct run_mounts *ret,
+				 const struct run_mount *mount)
 {
 	struct opening o = {
 		.job = job,
@@ -229,12 +240,58 @@ static int open_mount(struct step_job *job, struct run_mounts *ret,
 		.target = mount->spec.target,
 		.source_fd = -1,
 	};
-	o.state->source.fd = -1;
+	o.state->source = (struct bind_source)BIND_SOURCE_INIT;
 	ret->len++;
-	if (openers[mount->spec.type](&o, err) < 0)
-		return error_wrap(err, "--mount=type=%s",
-				  mount_type_name(mount->spec.type));
+	return o;
+}
+
+static const char *cache_of(const struct opening *o)
+{
+	return o->spec->type == MOUNT_CACHE ? mount_spec_cache_id(o->spec) : "";
+}
+
+/* Caches by their names, all else before them; else as they are written. */
+static int by_cache(const void *a, const void *b)
+{
+	const struct opening *left = a, *right = b;
+	int order = strcmp(cache_of(left), cache_of(right));
+
+	return order ? order
+		     : (left->item > right->item) - (left->item < right->item);
+}
+
+/*
+ * Every RUN takes its caches in the same order, so no two of them, of whatever
+ * builds, can wait for each other. One that is mounted twice is taken once, as
+ * its first mount wants it.
+ */
+static int open_all(struct opening *list, size_t n, struct error *err)
+{
+	qsort(list, n, sizeof(*list), by_cache);
+	for (size_t i = 0; i < n; i++) {
+		enum mount_type type = list[i].spec->type;
+
+		if (i && !strcmp(cache_of(&list[i - 1]), cache_of(&list[i])))
+			list[i].cache = list[i - 1].cache;
+		if (openers[type](&list[i], err) < 0)
+			return error_wrap(err, "--mount=type=%s",
+					  mount_type_name(type));
+	}
 	return 0;
+}
+
+static int open_mounts(struct step_job *job, struct run_mounts *ret,
+		       struct error *err)
+{
+	const struct run_args *run = &job->step->u.run;
+	autofree struct opening *list =
+		calloc(run->n_mounts + 1, sizeof(*list));
+
+	if (!list)
+		return error_nomem(err, "mounts");
+	for (size_t i = 0; i < run->n_mounts; i++)
+		list[i] = opening_of(job, ret, &run->mounts[i]);
+	return open_all(list, run->n_mounts, err);
 }
 
 /* A heredoc's program, where the command looks for it. */
@@ -317,9 +374,8 @@ int run_mounts_open(struct step_job *job, struct run_mounts *ret,
 	ret->states = calloc(n + 1, sizeof(*ret->states));
 	if (!ret->items || !ret->states)
 		return error_nomem(err, "mounts");
-	for (size_t i = 0; i < run->n_mounts; i++)
-		if (open_mount(job, ret, &run->mounts[i], err) < 0)
-			return -1;
+	if (open_mounts(job, ret, err) < 0)
+		return -1;
 	for (size_t i = 0; i < run->n_scripts; i++)
 		if (open_script(ret, &run->scripts[i], err) < 0)
 			return -1;

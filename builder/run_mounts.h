@@ -27,8 +27,8 @@ struct run_mounts {
 
 /*
  * Open everything that the RUN of `job` mounts; what it reads has been found.
- * A cache that is locked elsewhere is waited for. ERROR_NOT_FOUND for a
- * required secret that was not given.
+ * A cache that is locked elsewhere is waited for; every RUN takes its caches in
+ * the same order. ERROR_NOT_FOUND for a required secret that was not given.
  */
 int run_mounts_open(struct step_job *job, struct run_mounts *ret,
 		    struct error *err);

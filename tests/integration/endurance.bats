@@ -7,12 +7,14 @@ setup_file() { file_begin; }
 teardown_file() { file_end; }
 setup() {
     test_begin
+    LIMITS=()
     # Freed memory is kept back no longer than a moment.
     ASAN_OPTIONS=$ASAN_OPTIONS:quarantine_size_mb=1
 }
 teardown() {
     # Where a test has failed, a step may still wait.
     [ -z "${BUILDER:-}" ] || kill "$BUILDER" 2>/dev/null || true
+    [ -z "${BUILD:-}" ] || wait "$BUILD" || true
     test_end
 }
 
@@ -64,7 +66,12 @@ in_use() { # STORE
         echo "$name-mounts $(grep -c "$1" "/proc/$pid/mountinfo")"
         echo "$name-processes $(descendants "$pid" | wc -l)"
     done
-    echo "groups $(find /sys/fs/cgroup -maxdepth 6 -name 'shale-*' 2>/dev/null | wc -l)"
+    echo "groups $(groups_of_steps | wc -l)"
+}
+
+# The control groups of the builder's steps, which are named by the spawner.
+groups_of_steps() {
+    find /sys/fs/cgroup -name "shale-$SPAWNER-*" 2>/dev/null
 }
 
 resident_kb() { # PID
@@ -91,7 +98,7 @@ go_on() { # STORE N
 build_a_hundred() { # STORE COMMAND..
     local store=$1 before builder spawner
     shift
-    "$@" build --progress=plain --no-cache -t endurance . >"$T/log" 2>&1 3>&- &
+    "$@" build --progress=plain --no-cache "${LIMITS[@]}" -t endurance . >"$T/log" 2>&1 3>&- &
     BUILD=$!
     await_step "$store" 10
     find_builder "$BUILD"
@@ -114,7 +121,7 @@ endure() { # STORE COMMAND..
     local store=$1 i
     for ((i = 0; i < SHALE_TEST_ROUNDS; i += 100)); do
         build_a_hundred "$@"
-        equal "$(find /sys/fs/cgroup -maxdepth 6 -name 'shale-*' -empty 2>/dev/null)" "" "groups"
+        equal "$(groups_of_steps)" "" "groups that are left"
     done
     shift
     succeeds "$@" rmi endurance
@@ -124,6 +131,8 @@ endure() { # STORE COMMAND..
 }
 
 @test "a hundred steps leave no more behind than ten" {
+    # Then each step has a control group.
+    ! "$SHALE" info | grep -q '^yes *limits' || LIMITS=(--pids-limit=1000)
     hundred_steps
     endure "$SHALE_ROOT" "$SHALE"
 }

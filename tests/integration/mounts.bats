@@ -71,6 +71,42 @@ END
     each_user two_locked
 }
 
+# The lock of the cache in which FILE lies.
+lock_of() { # FILE
+    echo "$(find "$SHALE_ROOT/mounts" -path "*/0/$1" -printf %h).lock"
+}
+
+openers_of() { # FILE
+    find /proc/[0-9]*/fd -lname "$1" 2>/dev/null | wc -l
+}
+
+@test "RUNs that lock the same caches in another order do not wait for each other" {
+    local first second
+    dockerfile <<'END'
+FROM @BASE@/busybox:static
+RUN --mount=type=cache,id=b,target=/b,sharing=locked --mount=type=cache,id=a,target=/a,sharing=locked touch /b/is-b /a/is-a
+END
+    succeeds shale build .
+    first=$(lock_of is-a) second=$(lock_of is-b)
+    # As another RUN would that has one and needs the other.
+    exec 8<"$first"
+    flock 8
+    shale build --no-cache . >"$T/log" 2>&1 3>&- 8<&- &
+    for ((i = 0; i < 300 && $(openers_of "$first") < 2; i++)); do sleep 0.1; done
+    flock -n "$second" true 8<&-
+    exec 8<&-
+    wait $! || { cat "$T/log"; return 1; }
+}
+
+@test "a cache that one RUN mounts twice is one, and locked once" {
+    dockerfile <<'END'
+FROM @BASE@/busybox:static
+RUN --mount=type=cache,id=one,target=/a,sharing=locked --mount=type=cache,id=one,target=/b,sharing=locked touch /a/x && test -e /b/x
+RUN --mount=type=cache,id=two,target=/a,sharing=private --mount=type=cache,id=two,target=/b,sharing=private touch /a/x && test -e /b/x
+END
+    SHALE_TIMEOUT=60 succeeds shale build .
+}
+
 @test "a cache begins with what from gives it, and with the owner and mode asked for" {
     dockerfile <<'END'
 FROM @BASE@/busybox:static AS seed
