@@ -17,19 +17,6 @@ setup() {
 }
 teardown() { test_end; }
 
-# Serve $T/web; WEB is its URL, $T/web.log what was asked.
-web_start() {
-    : >"$T/web.log"
-    rm -f "$T/web.port"
-    started "$T/web.err" python3 "$here/file-server.py" "$T/web" "$T/web.log" "$T/web.port"
-    local i
-    for ((i = 0; i < 100; i++)); do
-        [ -s "$T/web.port" ] && break
-        sleep 0.05
-    done
-    WEB=http://127.0.0.1:$(cat "$T/web.port")
-}
-
 # Serve $T/web/*.git by the git protocol; GIT is the URL.
 git_start() {
     local port

@@ -137,6 +137,19 @@ token_registry() {
     registry_start "$T/registry" "token=http://127.0.0.1:$port/token,$T/tls/ca.crt"
 }
 
+# Serve $T/web; WEB is its URL, $T/web.log what was asked.
+web_start() {
+    : >"$T/web.log"
+    rm -f "$T/web.port"
+    started "$T/web.err" python3 "$here/file-server.py" "$T/web" "$T/web.log" "$T/web.port"
+    local i
+    for ((i = 0; i < 100; i++)); do
+        [ -s "$T/web.port" ] && break
+        sleep 0.05
+    done
+    WEB=http://127.0.0.1:$(cat "$T/web.port")
+}
+
 # Make the base images if need be and serve them: BASE is the HOST:PORT.
 base_start() {
     "$here/base-images.sh" "$SHALE_TEST_CACHE" >&2

@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
-# Generated builds: what comes from a cache equals what is made anew.
+# Generated builds: wherever, however and from whatever they are made, the same
+# comes out.
 
 load lib
 setup_file() { file_begin; }
@@ -13,6 +14,11 @@ setup() {
     FIRST=$((SHALE_TEST_ROUNDS < 1000 ? 1 : RANDOM * 100000))
 }
 teardown() { test_end; }
+
+generate() { # SEED DIR
+    rm -rf "$2"
+    python3 "$here/generate.py" "$1" "$2" "$BASE/busybox:static"
+}
 
 # Build context CONTEXT in STORE; the manifest's digest is left in $digest.
 digest_of() { # STORE CONTEXT ARGUMENT..
@@ -59,5 +65,59 @@ digest_of() { # STORE CONTEXT ARGUMENT..
         first=$digest
         digest_of two "$T/before" --cache-from "type=local,src=$T/cache"
         equal "$digest" "$first" "digest of seed $seed"
+    done
+}
+
+@test "a build on one processor equals one on all, in another store" {
+    command -v taskset >/dev/null || skip "needs taskset"
+    local seed all
+    for ((seed = FIRST; seed < FIRST + CASES / 12; seed++)); do
+        generate "$seed" "$T/case"
+        rm -rf --one-file-system "$T/all" "$T/one"
+        digest_of all "$T/case"
+        all=$digest
+        rm -rf "$T/out"
+        succeeds taskset -c "$(taskset -cp $$ | grep -o '[0-9]*' | tail -n 1)" "$SHALE" build --root "$T/one" \
+            -o "type=oci,tar=false,dest=$T/out,compression=uncompressed,rewrite-timestamp=true" "$T/case"
+        equal "$(manifest_digest "$T/out")" "$all" "digest of seed $seed"
+    done
+}
+
+@test "a user's build equals root's" {
+    [ "$(id -u)" = 0 ] || skip "needs root"
+    user_begin
+    local seed
+    for ((seed = FIRST; seed < FIRST + CASES / 12; seed++)); do
+        generate "$seed" "$USER_HOME/context/c"
+        digest_of root "$USER_HOME/context/c"
+        chown -R "$TEST_USER:" "$USER_HOME/context"
+        rm -rf "$USER_HOME/out"
+        succeeds as_user env "SOURCE_DATE_EPOCH=$SOURCE_DATE_EPOCH" shale build \
+            -o "type=oci,tar=false,dest=$USER_HOME/out,compression=uncompressed,rewrite-timestamp=true" c
+        equal "$(manifest_digest "$USER_HOME/out")" "$digest" "digest of seed $seed"
+    done
+}
+
+@test "a directory, an archive and a repository have the same keys, here and elsewhere" {
+    local seed way
+    git config --global user.email test@example.org
+    git config --global user.name test
+    mkdir "$T/web"
+    web_start
+    for ((seed = FIRST; seed < FIRST + CASES / 20; seed++)); do
+        generate "$seed" "$T/case"
+        # A repository knows no other modes.
+        find "$T/case" -type f -perm 600 -exec chmod 644 {} +
+        tar -C "$T/case" -cf "$T/web/c$seed.tar" .
+        succeeds shale build --progress=plain "$T/case"
+        git -C "$T/case" init -q
+        git -C "$T/case" add -A
+        git -C "$T/case" commit -q -m "seed $seed"
+        git clone -q --bare "$T/case" "$T/web/c$seed.git"
+        git -C "$T/web/c$seed.git" update-server-info
+        for way in "$T/web/c$seed.tar" "$WEB/c$seed.tar" "$WEB/c$seed.git"; do
+            succeeds shale build --progress=plain "$way"
+            equal "$(steps_run)" "" "steps of seed $seed run for $way"
+        done
     done
 }
