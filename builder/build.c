@@ -78,7 +78,7 @@ static void add_build_arg(struct strv *args, const char *arg)
 		strv_env_set(args, arg, value);
 }
 
-void build_collect_args(const struct build *b, struct strv *ret)
+static void collect_args(const struct build *b, struct strv *ret)
 {
 	const char *epoch = getenv("SOURCE_DATE_EPOCH");
 	size_t i;
@@ -106,7 +106,7 @@ static void collect_proxies(struct strv *ret)
 	}
 }
 
-int build_make_plan(struct build *b, struct error *err)
+int build_fill_plan_options(struct build *b, struct error *err)
 {
 	const struct build_options *options = b->options;
 	struct plan_options *po = &b->plan_options;
@@ -125,7 +125,7 @@ int build_make_plan(struct build *b, struct error *err)
 	po->n_contexts = b->input.n_named;
 	po->resolve = resolve_image;
 	po->ctx = &b->resolver;
-	build_collect_args(b, &po->build_args);
+	collect_args(b, &po->build_args);
 	collect_proxies(&po->proxies);
 	strv_append_all(&po->labels, options->labels);
 	strv_append_all(&po->no_cache_stages, options->no_cache_stages);
@@ -133,12 +133,17 @@ int build_make_plan(struct build *b, struct error *err)
 	    po->no_cache_stages.failed)
 		return error_nomem(err, "planning the build");
 	po->platform_given = options->platform;
-	if (options->platform &&
-	    platform_parse(options->platform, &po->platform, err) < 0)
+	if (options->platform)
+		return platform_parse(options->platform, &po->platform, err);
+	return 0;
+}
+
+int build_make_plan(struct build *b, struct error *err)
+{
+	if (build_fill_plan_options(b, err) < 0 ||
+	    plan_new(b->input.tree, &b->plan_options, &b->plan, err) < 0)
 		return -1;
-	if (plan_new(b->input.tree, po, &b->plan, err) < 0)
-		return -1;
-	if (options->rewrite_timestamp && !b->plan->has_epoch)
+	if (b->options->rewrite_timestamp && !b->plan->has_epoch)
 		return error_set(err, ERROR_USAGE,
 				 "--rewrite-timestamp needs a time: "
 				 "--source-date-epoch or SOURCE_DATE_EPOCH");

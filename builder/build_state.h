@@ -25,8 +25,8 @@ DEFINE_RELEASE(struct build, build_release);
 int build_read_input(struct build *b, struct error *err);
 int build_make_plan(struct build *b, struct error *err);
 
-/* The values of --build-arg, some from the environment. */
-void build_collect_args(const struct build *b, struct strv *ret);
+/* What the plan is to know of the options; a part of build_make_plan(). */
+int build_fill_plan_options(struct build *b, struct error *err);
 
 /* What belongs under the line of an error: output and excerpt. */
 void build_append_failure(const struct build *b, struct buf *report,

@@ -3,6 +3,8 @@
 #include "builder/check.h"
 #include "builder/outline.h"
 
+#define WHAT "describing the Dockerfile"
+
 static int print_json(const json_t *doc, struct buf *out, struct error *err)
 {
 	autofree char *text =
@@ -10,9 +12,9 @@ static int print_json(const json_t *doc, struct buf *out, struct error *err)
 		    : NULL;
 
 	if (!text)
-		return error_nomem(err, "describing the Dockerfile");
+		return error_nomem(err, WHAT);
 	buf_printf(out, "%s\n", text);
-	return buf_check(out, "describing the Dockerfile", err);
+	return buf_check(out, WHAT, err);
 }
 
 /* Is it a base image that cannot be had? Else somebody made a mistake. */
@@ -51,24 +53,22 @@ static int tell_findings(struct build *b, bool json, struct buf *out,
 static int tell_offer(struct build *b, enum build_call call, bool json,
 		      struct buf *out, struct error *err)
 {
-	AUTO(strv_release) struct strv args = STRV_INIT;
 	AUTO(json_decref) json_t *doc = NULL;
 
-	if (call == BUILD_CALL_TARGETS) {
+	if (call == BUILD_CALL_TARGETS)
 		doc = outline_targets(b->input.tree);
-	} else {
-		build_collect_args(b, &args);
-		if (outline_target(b->input.tree, b->options->target, &args,
-				   &doc, err) < 0)
-			return -1;
-	}
+	else if (build_fill_plan_options(b, err) < 0 ||
+		 outline_target(b->input.tree, &b->plan_options, &doc, err) < 0)
+		return -1;
+	if (json && doc && outline_add_source(doc, &b->input.text) < 0)
+		return error_nomem(err, WHAT);
 	if (json || !doc)
 		return print_json(doc, out, err);
 	if (call == BUILD_CALL_TARGETS)
 		outline_append_targets(out, doc);
 	else
 		outline_append_target(out, doc);
-	return buf_check(out, "describing the Dockerfile", err);
+	return buf_check(out, WHAT, err);
 }
 
 /* Programs that read JSON find the reason in there, too. */

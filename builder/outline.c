@@ -1,12 +1,46 @@
 #include "builder/outline.h"
 
+#include <ctype.h>
 #include <string.h>
 #include <strings.h>
 
-#include "parser/mount.h"
-#include "parser/suggest.h"
+#include "builder/config.h"
+#include "builder/plan_internal.h"
+#include "registry/base64.h"
 #include "store/base/json.h"
-#include "store/base/map.h"
+
+#define WHAT "describing the Dockerfile"
+
+/* Set a member unless there is nothing to say; -1: no memory. */
+static int set_text(json_t *object, const char *key, const char *text)
+{
+	if (!text || !*text)
+		return 0;
+	return json_object_set_new(object, key, config_text(text));
+}
+
+static int set_location(json_t *object, const struct instruction *in)
+{
+	return json_object_set_new(
+		object, "location",
+		json_pack("{s:[{s:{s:i}, s:{s:i}}]}", "ranges", "start", "line",
+			  in->first_line, "end", "line", in->last_line));
+}
+
+static int set_true(json_t *object, const char *key, bool value)
+{
+	return value ? json_object_set_new(object, key, json_true()) : 0;
+}
+
+int outline_add_source(json_t *doc, const struct buf *text)
+{
+	AUTO(buf_release) struct buf encoded = BUF_INIT;
+
+	base64_encode(text->data, text->len, &encoded);
+	return json_object_set_new(
+		doc, "sources",
+		json_pack("[s]", encoded.data ? encoded.data : ""));
+}
 
 /*
  * The text of a comment "# name text" right above FROM or ARG; NULL when
@@ -32,17 +66,15 @@ static const char *stage_name(const struct instruction *from)
 }
 
 /* Lower-case, as stages are known. */
-static json_t *name_to_json(const char *name)
+static int set_name(json_t *object, const char *name)
 {
 	char text[256];
 	size_t i;
 
 	for (i = 0; name[i] && i + 1 < sizeof(text); i++)
-		text[i] = name[i] >= 'A' && name[i] <= 'Z'
-				  ? (char)(name[i] + ('a' - 'A'))
-				  : name[i];
+		text[i] = (char)tolower((unsigned char)name[i]);
 	text[i] = '\0';
-	return json_string(text);
+	return set_text(object, "name", text);
 }
 
 static const struct instruction *last_stage(const struct dockerfile *df)
@@ -58,15 +90,17 @@ static const struct instruction *last_stage(const struct dockerfile *df)
 
 static json_t *target_to_json(const struct instruction *from, bool is_default)
 {
-	const char *text = description(from, stage_name(from));
-	json_t *target =
-		json_pack("{s:o, s:b, s:s, s:i}", "name",
-			  name_to_json(stage_name(from)), "default", is_default,
-			  "base", from->args.len ? from->args.items[0] : "",
-			  "line", from->first_line);
+	json_t *target = json_object();
 
-	if (target && text &&
-	    json_object_set_new(target, "description", json_string(text)) < 0) {
+	if (set_name(target, stage_name(from)) < 0 ||
+	    set_true(target, "default", is_default) < 0 ||
+	    set_text(target, "description",
+		     description(from, stage_name(from))) < 0 ||
+	    set_text(target, "base",
+		     from->args.len ? from->args.items[0] : NULL) < 0 ||
+	    set_text(target, "platform", instruction_flag(from, "platform")) <
+		    0 ||
+	    set_location(target, from) < 0) {
 		json_decref(target);
 		return NULL;
 	}
@@ -90,257 +124,279 @@ json_t *outline_targets(const struct dockerfile *df)
 	return list ? json_pack("{s:O}", "targets", list) : NULL;
 }
 
-void outline_append_targets(struct buf *out, const json_t *targets)
-{
-	const json_t *list = json_object_get(targets, "targets"), *target;
-	size_t i;
+/* The lists of an outline. */
+enum { ARGS, SECRETS, SSH, CACHE, N_LISTS };
 
-	buf_printf(out, "%-24s %s\n", "TARGET", "DESCRIPTION");
-	json_array_foreach(list, i, target)
-	{
-		AUTO(buf_release) struct buf name = BUF_INIT;
-		const char *text = json_get_string(target, "description");
-		const char *known = json_get_string(target, "name");
-		bool is_default =
-			json_is_true(json_object_get(target, "default"));
-
-		buf_append_str(&name, known && *known ? known : "-");
-		if (is_default)
-			buf_append_str(&name, " (default)");
-		buf_printf(out, "%-24s %s\n", name.data ? name.data : "",
-			   text ? text : "");
-	}
-}
-
-/* Position of the stage `name`, or of the last; -1 when there is none. */
-static ptrdiff_t find_stage(const struct dockerfile *df, const char *name,
-			    size_t before)
-{
-	ptrdiff_t found = -1;
-	size_t i;
-
-	for (i = 0; i < before; i++) {
-		const struct instruction *in = &df->instructions[i];
-
-		if (in->kind == INSTR_FROM &&
-		    (!name || !strcasecmp(stage_name(in), name)))
-			found = (ptrdiff_t)i;
-	}
-	return found;
-}
+static const char *const list_keys[N_LISTS] = { "args", "secrets", "ssh",
+						"cache" };
 
 /* An outline being gathered. */
 struct gathering {
-	const struct dockerfile *df;
-	const struct strv *build_args;
-	json_t *args, *secrets, *ssh, *cache;
-	struct map *seen; /* list and name of all items */
+	struct planner *pl;
+	json_t *lists[N_LISTS];
+	struct vars seen[N_LISTS]; /* names that are listed */
+	struct vars used;	   /* names of globals that something reads */
 	bool failed;
 };
 
-/* Is this the first time that `name` is to go to `list`? */
-static bool is_new(struct gathering *g, const json_t *list, const char *name)
+static void gathering_release(struct gathering *g)
 {
-	char key[64 + 256];
-	int len = snprintf(key, sizeof(key), "%p %s", (const void *)list, name);
-	size_t key_len = (size_t)len < sizeof(key) ? (size_t)len : sizeof(key);
+	size_t i;
 
-	if (map_get(g->seen, key, key_len))
-		return false;
-	if (map_put(g->seen, key, key_len, g) < 0)
-		g->failed = true;
-	return true;
+	for (i = 0; i < N_LISTS; i++) {
+		json_decref(g->lists[i]);
+		vars_release(&g->seen[i]);
+	}
+	vars_release(&g->used);
 }
+DEFINE_RELEASE(struct gathering, gathering_release);
 
-static void add(struct gathering *g, json_t *list, json_t *item)
+/* An item called `name`, for its members; NULL: it is listed already. */
+static json_t *add(struct gathering *g, size_t list, const char *key,
+		   const char *name, const struct instruction *in)
 {
-	if (json_array_append_new(list, item) < 0)
+	json_t *item;
+
+	if (vars_has(&g->seen[list], name))
+		return NULL;
+	vars_set(&g->seen[list], name, NULL);
+	item = json_object();
+	if (set_text(item, key, name) < 0 || set_location(item, in) < 0 ||
+	    json_array_append_new(g->lists[list], item) < 0) {
 		g->failed = true;
+		return NULL;
+	}
+	return item;
 }
 
 static void add_arg(struct gathering *g, const struct instruction *in,
-		    const char *word)
+		    const char *name, const char *value)
 {
-	const char *equals = strchr(word, '='), *text, *value = NULL;
-	char name[256];
-	json_t *arg;
+	json_t *arg = add(g, ARGS, "name", name, in);
 
-	snprintf(name, sizeof(name), "%.*s",
-		 (int)(equals ? (size_t)(equals - word) : strlen(word)), word);
-	if (!is_new(g, g->args, name))
-		return;
-	value = strv_env_get(g->build_args, name);
-	if (!value && equals)
-		value = equals + 1;
-	text = description(in, name);
-	arg = json_pack("{s:s}", "name", name);
-	if (!arg ||
-	    (value && json_object_set_new(arg, "value", json_string(value))) ||
-	    (text &&
-	     json_object_set_new(arg, "description", json_string(text))))
+	if (arg && (set_text(arg, "description", description(in, name)) < 0 ||
+		    set_text(arg, "value", value) < 0))
 		g->failed = true;
-	add(g, g->args, arg);
 }
 
-static void add_mount(struct gathering *g, const char *value)
+static const char *look_up_global(void *ctx, const char *name)
+{
+	struct gathering *g = ctx;
+
+	vars_set(&g->used, name, NULL);
+	return vars_get(&g->pl->globals, name);
+}
+
+/* Note which globals a word reads. */
+static void note_reads(struct gathering *g, const char *word)
+{
+	const struct expand_env env = { look_up_global, g, NULL };
+	struct error ignored = ERROR_INIT;
+
+	if (word)
+		free(expand_word(word, g->pl->df->escape, &env, &ignored));
+}
+
+/* "NAME=default" in parts; the caller frees the name. */
+static char *split(struct gathering *g, const char *word, const char **fallback)
+{
+	size_t len = strcspn(word, "=");
+	char *name = strndup(word, len);
+
+	*fallback = word[len] ? word + len + 1 : NULL;
+	g->failed |= !name;
+	return name;
+}
+
+/*
+ * An ARG with neither default nor --build-arg is the global one of its name,
+ * or one that is predefined.
+ */
+static void add_stage_arg(struct gathering *g, const struct stage_state *st,
+			  const struct instruction *in, const char *word)
+{
+	const char *fallback;
+	autofree char *name = split(g, word, &fallback);
+
+	if (!name)
+		return;
+	if (!fallback && !scope_build_arg(g->pl, name) &&
+	    vars_has(&g->pl->globals, name))
+		vars_set(&g->used, name, NULL);
+	else
+		add_arg(g, in, name, vars_get(&st->args, name));
+}
+
+static void add_args(struct gathering *g, struct stage_state *st,
+		     const struct instruction *in)
+{
+	AUTO(buf_release) struct buf shown = BUF_INIT;
+	struct error ignored = ERROR_INIT;
+	size_t i;
+
+	/* A value may need a variable of an image that nobody asked for. */
+	scope_declare(g->pl, st, in, &shown, &ignored);
+	for (i = 0; i < in->args.len; i++)
+		add_stage_arg(g, st, in, in->args.items[i]);
+}
+
+static void set_env(struct gathering *g, struct stage_state *st,
+		    const struct instruction *in)
+{
+	struct error ignored = ERROR_INIT;
+	size_t i;
+
+	for (i = 0; i + 1 < in->args.len; i += 2) {
+		autofree char *name =
+			scope_expand(g->pl, st, in->args.items[i], &ignored);
+		autofree char *value = scope_expand(
+			g->pl, st, in->args.items[i + 1], &ignored);
+
+		if (name && value)
+			vars_set(&st->env, name, value);
+	}
+}
+
+static void add_mount(struct gathering *g, const struct stage_state *st,
+		      const struct instruction *in, const char *value)
 {
 	AUTO(mount_spec_release) struct mount_spec m = { 0 };
+	const struct expand_env env = vars_expand_env(&st->env);
 	struct error ignored = ERROR_INIT;
-	json_t *list;
-	const char *name;
+	json_t *item = NULL;
 
-	if (mount_spec_parse(value, g->df->escape, NULL, &m, &ignored) < 0)
+	if (mount_spec_parse(value, g->pl->df->escape, &env, &m, &ignored) < 0)
 		return;
-	switch (m.type) {
-	case MOUNT_SECRET:
-		list = g->secrets;
-		break;
-	case MOUNT_SSH:
-		list = g->ssh;
-		break;
-	case MOUNT_CACHE:
-		list = g->cache;
-		break;
-	default:
-		return;
-	}
-	name = m.id ? m.id : m.target ? m.target : "default";
-	if (is_new(g, list, name))
-		add(g, list,
-		    json_pack("{s:s, s:b}", "name", name, "required",
-			      m.required));
+	if (m.type == MOUNT_SECRET)
+		item = add(g, SECRETS, "name", m.id, in);
+	else if (m.type == MOUNT_SSH)
+		item = add(g, SSH, "name", m.id, in);
+	else if (m.type == MOUNT_CACHE)
+		add(g, CACHE, "ID", mount_spec_cache_id(&m), in);
+	if (item && set_true(item, "required", m.required) < 0)
+		g->failed = true;
 }
 
-static void add_instruction(struct gathering *g, const struct instruction *in)
+static void add_command(struct gathering *g, struct stage_state *st,
+			const struct instruction *in)
 {
+	const char *mount;
 	size_t i;
 
 	if (in->kind == INSTR_ARG)
-		for (i = 0; i < in->args.len; i++)
-			add_arg(g, in, in->args.items[i]);
-	if (in->kind == INSTR_RUN)
-		for (i = 0; i < in->flags.len; i++)
-			if (!strncmp(in->flags.items[i], "--mount=", 8))
-				add_mount(g, in->flags.items[i] + 8);
+		add_args(g, st, in);
+	if (in->kind == INSTR_ENV)
+		set_env(g, st, in);
+	for (i = 0; in->kind == INSTR_RUN && (mount = flag_at(in, "mount", i));
+	     i++)
+		add_mount(g, st, in, mount);
 }
 
-/* A stage and, before it, the stages it is made FROM. */
-static void add_stage(struct gathering *g, size_t from)
+static void add_stage(struct gathering *g, struct stage_state *st)
 {
-	const struct instruction *in = &g->df->instructions[from];
-	ptrdiff_t base = -1;
 	size_t i;
 
-	if (in->args.len)
-		base = find_stage(g->df, in->args.items[0], from);
-	if (base >= 0)
-		add_stage(g, (size_t)base);
-	for (i = from + 1; i < g->df->len; i++) {
-		if (g->df->instructions[i].kind == INSTR_FROM)
-			break;
-		add_instruction(g, &g->df->instructions[i]);
+	note_reads(g, st->from->args.items[0]);
+	note_reads(g, instruction_flag(st->from, "platform"));
+	if (!st->base.wanted && st->base.source.kind == SOURCE_STAGE)
+		stage_take_vars(st, state_of(g->pl, st->base.source.stage));
+	for (i = 0; i < st->n_commands; i++)
+		add_command(g, st, st->commands[i].in);
+	g->failed |= st->env.list.failed || st->args.list.failed;
+}
+
+/* Defaults read only what stands above them, so backwards finds all. */
+static void note_reads_of_globals(struct gathering *g)
+{
+	size_t i, j;
+
+	for (i = g->pl->n_global; i > 0; i--) {
+		const struct strv *words = &g->pl->df->instructions[i - 1].args;
+
+		for (j = words->len; j > 0; j--) {
+			const char *fallback;
+			autofree char *name =
+				split(g, words->items[j - 1], &fallback);
+
+			if (name && vars_has(&g->used, name) &&
+			    !scope_build_arg(g->pl, name))
+				note_reads(g, fallback);
+		}
 	}
 }
 
-/* Global arguments, those in front of the first FROM. */
+/* Those that the target reads. */
 static void add_globals(struct gathering *g)
 {
-	size_t i;
+	size_t i, j;
 
-	for (i = 0; i < g->df->len; i++) {
-		if (g->df->instructions[i].kind == INSTR_FROM)
-			return;
-		add_instruction(g, &g->df->instructions[i]);
+	note_reads_of_globals(g);
+	for (i = 0; i < g->pl->n_global; i++) {
+		const struct instruction *in = &g->pl->df->instructions[i];
+
+		for (j = 0; j < in->args.len; j++) {
+			const char *unused;
+			autofree char *name =
+				split(g, in->args.items[j], &unused);
+
+			if (name && vars_has(&g->used, name))
+				add_arg(g, in, name,
+					vars_get(&g->pl->globals, name));
+		}
 	}
 }
 
-static int refuse_target(const struct dockerfile *df, const char *target,
-			 struct error *err)
+static int gather(struct gathering *g)
 {
-	autofree const char **names = calloc(df->len + 1, sizeof(*names));
-	struct hint near;
-	size_t i, n = 0;
+	struct planner *pl = g->pl;
+	AUTO(json_decref) json_t *of_stages = NULL;
+	size_t i;
 
-	if (!names)
-		return error_nomem(err, "describing a target");
-	for (i = 0; i < df->len; i++)
-		if (df->instructions[i].kind == INSTR_FROM)
-			names[n++] = stage_name(&df->instructions[i]);
-	return error_set(
-		err, ERROR_DOCKERFILE,
-		"target stage \"%s\" could not be found%s",
-		target ? target : "default",
-		hint(&near, target ? suggest(target, names, n, true) : NULL));
+	for (i = 0; i < N_LISTS; i++) {
+		g->lists[i] = json_array();
+		g->failed |= !g->lists[i];
+	}
+	for (i = 0; i < pl->n_states; i++)
+		if (pl->plan->stages[i].needed)
+			add_stage(g, &pl->states[i]);
+	/* What stands first in the file stands first in the list. */
+	of_stages = g->lists[ARGS];
+	g->lists[ARGS] = json_array();
+	vars_release(&g->seen[ARGS]);
+	add_globals(g);
+	g->failed |= g->used.list.failed;
+	return g->failed ? -1 : json_array_extend(g->lists[ARGS], of_stages);
 }
 
-int outline_target(const struct dockerfile *df, const char *target,
-		   const struct strv *build_args, json_t **ret,
+static json_t *to_json(const struct gathering *g, const struct instruction *in)
+{
+	json_t *doc = json_object();
+	int rc = set_name(doc, stage_name(in));
+	size_t i;
+
+	rc |= set_text(doc, "description", description(in, stage_name(in)));
+	for (i = 0; i < N_LISTS; i++)
+		if (json_array_size(g->lists[i]))
+			rc |= json_object_set(doc, list_keys[i], g->lists[i]);
+	if (rc == 0)
+		return doc;
+	json_decref(doc);
+	return NULL;
+}
+
+int outline_target(const struct dockerfile *df,
+		   const struct plan_options *options, json_t **ret,
 		   struct error *err)
 {
-	AUTO(json_decref) json_t *args = json_array();
-	AUTO(json_decref) json_t *secrets = json_array();
-	AUTO(json_decref) json_t *ssh = json_array();
-	AUTO(json_decref) json_t *cache = json_array();
-	AUTO(map_free) struct map *seen = map_new(NULL);
-	struct gathering g = { df,  build_args, args, secrets,
-			       ssh, cache,	seen, false };
-	ptrdiff_t from = find_stage(df, target, df->len);
-	const struct instruction *in;
-	const char *text;
+	AUTO(planner_release)
+	struct planner pl = { .df = df, .options = options };
+	AUTO(gathering_release) struct gathering g = { .pl = &pl };
 
-	if (from < 0)
-		return refuse_target(df, target, err);
-	if (!args || !secrets || !ssh || !cache || !seen)
-		return error_nomem(err, "describing a target");
-	in = &df->instructions[from];
-	text = description(in, stage_name(in));
-	add_globals(&g);
-	add_stage(&g, (size_t)from);
-	*ret = json_pack("{s:o, s:s, s:O, s:O, s:O, s:O}", "name",
-			 name_to_json(stage_name(in)), "description",
-			 text ? text : "", "args", args, "secrets", secrets,
-			 "ssh", ssh, "cache", cache);
-	return g.failed || !*ret ? error_nomem(err, "describing a target") : 0;
-}
-
-static void append_list(struct buf *out, const json_t *outline, const char *key,
-			const char *title)
-{
-	const json_t *list = json_object_get(outline, key), *item;
-	size_t i;
-
-	if (!json_array_size(list))
-		return;
-	buf_printf(out, "\n%-24s REQUIRED\n", title);
-	json_array_foreach(list, i, item) buf_printf(
-		out, "%-24s %s\n", json_get_string(item, "name"),
-		json_is_true(json_object_get(item, "required")) ? "true"
-								: "false");
-}
-
-void outline_append_target(struct buf *out, const json_t *outline)
-{
-	const json_t *args = json_object_get(outline, "args"), *item;
-	const char *name = json_get_string(outline, "name");
-	const char *text = json_get_string(outline, "description");
-	size_t i;
-
-	buf_printf(out, "TARGET: %s\n", name && *name ? name : "default");
-	if (text && *text)
-		buf_printf(out, "DESCRIPTION: %s\n", text);
-	if (json_array_size(args))
-		buf_printf(out, "\n%-24s %-16s %s\n", "BUILD ARG", "VALUE",
-			   "DESCRIPTION");
-	json_array_foreach(args, i, item)
-	{
-		const char *value = json_get_string(item, "value");
-		const char *about = json_get_string(item, "description");
-
-		buf_printf(out, "%-24s %-16s %s\n",
-			   json_get_string(item, "name"), value ? value : "",
-			   about ? about : "");
-	}
-	append_list(out, outline, "secrets", "SECRET");
-	append_list(out, outline, "ssh", "SSH");
-	append_list(out, outline, "cache", "CACHE MOUNT");
+	if (planner_read(&pl, err) < 0 || graph_mark_needed(&pl, err) < 0)
+		return -1;
+	graph_count_children(&pl);
+	*ret = gather(&g) == 0
+		       ? to_json(&g, state_of(&pl, pl.plan->target)->from)
+		       : NULL;
+	return *ret ? 0 : error_nomem(err, WHAT);
 }

@@ -106,7 +106,7 @@ static void state_release(struct stage_state *st)
 	vars_release(&st->image_env);
 }
 
-static void planner_release(struct planner *pl)
+void planner_release(struct planner *pl)
 {
 	size_t i;
 
@@ -123,8 +123,6 @@ static void planner_release(struct planner *pl)
 	vars_release(&pl->declared);
 	plan_free(pl->plan);
 }
-DEFINE_RELEASE(struct planner, planner_release);
-
 int check_syntax(const struct planner *pl, const struct instruction *in,
 		 struct error *err)
 {
@@ -134,23 +132,11 @@ int check_syntax(const struct planner *pl, const struct instruction *in,
 			  in->first_line);
 }
 
-static void count_children(struct planner *pl)
-{
-	size_t i;
-
-	for (i = 0; i < pl->n_states; i++) {
-		const struct source base = ref_source(&pl->states[i].base);
-
-		if (pl->plan->stages[i].needed && base.kind == SOURCE_STAGE)
-			state_of(pl, base.stage)->n_children++;
-	}
-}
-
 static int evaluate_stages(struct planner *pl, struct error *err)
 {
 	size_t i;
 
-	count_children(pl);
+	graph_count_children(pl);
 	for (i = 0; i < pl->n_states; i++)
 		if (pl->plan->stages[i].needed &&
 		    stage_evaluate(pl, &pl->states[i], err) < 0)
@@ -182,18 +168,24 @@ static int finish_target(struct planner *pl, struct error *err)
 	return config_set_platform(config, &pl->options->platform, err);
 }
 
+int planner_read(struct planner *pl, struct error *err)
+{
+	pl->plan = calloc(1, sizeof(*pl->plan));
+	if (!pl->plan)
+		return error_nomem(err, "planning the build");
+	if (scope_globals(pl, err) < 0 || scope_epoch(pl, err) < 0 ||
+	    stages_split(pl, err) < 0 || stages_find_target(pl, err) < 0)
+		return -1;
+	return graph_link(pl, err);
+}
+
 int plan_new(const struct dockerfile *df, const struct plan_options *options,
 	     struct plan **ret, struct error *err)
 {
 	AUTO(planner_release)
 	struct planner pl = { .df = df, .options = options };
 
-	pl.plan = calloc(1, sizeof(*pl.plan));
-	if (!pl.plan)
-		return error_nomem(err, "planning the build");
-	if (scope_globals(&pl, err) < 0 || scope_epoch(&pl, err) < 0 ||
-	    stages_split(&pl, err) < 0 || stages_find_target(&pl, err) < 0 ||
-	    graph_link(&pl, err) < 0 || graph_prune(&pl, err) < 0 ||
+	if (planner_read(&pl, err) < 0 || graph_prune(&pl, err) < 0 ||
 	    evaluate_stages(&pl, err) < 0 || finish_target(&pl, err) < 0 ||
 	    scope_warn_unused(&pl, err) < 0)
 		return -1;

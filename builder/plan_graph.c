@@ -250,7 +250,7 @@ static void need(struct worklist *todo, const struct ref *ref)
 	todo->stages[todo->len++] = stage;
 }
 
-static int mark_needed(struct planner *pl, struct error *err)
+int graph_mark_needed(struct planner *pl, struct error *err)
 {
 	autofree struct stage **room = calloc(pl->n_states, sizeof(*room));
 	struct worklist todo = { room, 0 };
@@ -392,9 +392,23 @@ int graph_prune(struct planner *pl, struct error *err)
 
 	/* A trigger may read stages and images that nothing read so far. */
 	do {
-		if (mark_needed(pl, err) < 0 || images_resolve(pl, err) < 0 ||
+		if (graph_mark_needed(pl, err) < 0 ||
+		    images_resolve(pl, err) < 0 ||
 		    fire_triggers(pl, &fired, err) < 0)
 			return -1;
 	} while (fired);
 	return 0;
+}
+
+void graph_count_children(struct planner *pl)
+{
+	size_t i;
+
+	for (i = 0; i < pl->n_states; i++) {
+		const struct ref *base = &pl->states[i].base;
+
+		if (pl->plan->stages[i].needed && !base->wanted &&
+		    base->source.kind == SOURCE_STAGE)
+			state_of(pl, base->source.stage)->n_children++;
+	}
 }

@@ -10,6 +10,7 @@
  *   plan_meta.c    the instructions that only change the config
  *   plan_run.c     RUN; plan_mount.c: its mounts
  *   plan_copy.c    COPY and ADD
+ *   outline.c      what a target takes, told without planning it
  *   finalize.c     results to an image
  */
 #ifndef BUILDER_PLAN_INTERNAL_H
@@ -93,6 +94,11 @@ struct planner {
 
 /* plan.c */
 
+/* All that is known before any image is: `df` and `options` are set. */
+int planner_read(struct planner *pl, struct error *err);
+void planner_release(struct planner *pl);
+DEFINE_RELEASE(struct planner, planner_release);
+
 /* Is the instruction good in itself? Told as an error of the file's syntax. */
 int check_syntax(const struct planner *pl, const struct instruction *in,
 		 struct error *err);
@@ -146,6 +152,12 @@ static inline struct stage_state *state_of(const struct planner *pl,
 /* Say what all commands refer to; checks what is checked without pruning. */
 int graph_link(struct planner *pl, struct error *err);
 
+/* Mark the stages and images that the target needs, by what is linked. */
+int graph_mark_needed(struct planner *pl, struct error *err);
+
+/* Count, for each needed stage, the needed ones that start from it. */
+void graph_count_children(struct planner *pl);
+
 /* Mark what the target needs, resolve it, fire triggers, until all is there. */
 int graph_prune(struct planner *pl, struct error *err);
 
@@ -171,6 +183,13 @@ int images_context(const struct planner *pl, const char *name,
 struct source ref_source(const struct ref *ref);
 
 /* plan_stage.c */
+
+/*
+ * `st` starts from the stage of `from` and has its variables. Is it the last
+ * one to do so? Then `from` has none any more.
+ */
+bool stage_take_vars(struct stage_state *st, struct stage_state *from);
+
 int stage_evaluate(struct planner *pl, struct stage_state *st,
 		   struct error *err);
 

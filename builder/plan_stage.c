@@ -160,17 +160,26 @@ static void take_vars(struct vars *to, struct vars *from, bool last)
 	*from = (struct vars){ 0 };
 }
 
+/* A thousand stages with ten thousand copies each would not fit in memory. */
+bool stage_take_vars(struct stage_state *st, struct stage_state *from)
+{
+	bool last = --from->n_children == 0;
+
+	take_vars(&st->env, &from->env, last);
+	take_vars(&st->args, &from->args, last);
+	return last;
+}
+
 /*
- * Everything of the earlier stage goes on, except its ONBUILD triggers. The
- * last stage that starts from it takes what it had: a thousand stages with
- * ten thousand variables each would not fit into memory.
+ * Everything of the earlier stage goes on, except its ONBUILD triggers; the
+ * last stage that starts from it takes what it had.
  */
 static int start_on_stage(struct planner *pl, struct stage_state *st,
 			  const struct stage *base, struct error *err)
 {
 	struct stage_state *from = state_of(pl, base);
 	struct stage *stage = st->stage;
-	bool last = --from->n_children == 0;
+	bool last = stage_take_vars(st, from);
 
 	stage->config = last ? config_take_base(
 				       steal_pointer(&from->stage->config), err)
@@ -178,8 +187,6 @@ static int start_on_stage(struct planner *pl, struct stage_state *st,
 	if (!stage->config)
 		return -1;
 	stage->last = base->last;
-	take_vars(&st->env, &from->env, last);
-	take_vars(&st->args, &from->args, last);
 	if (vars_check(&st->env, "starting a stage", err) < 0)
 		return -1;
 	return vars_check(&st->args, "starting a stage", err);

@@ -11,6 +11,10 @@ member() { # PYTHON-EXPRESSION: of the document in $output, called d
     python3 -c 'import json, sys; d = json.load(sys.stdin); print(eval(sys.argv[1]))' "$1" <<<"$output"
 }
 
+at_line() { # NUMBER: how member() prints a location
+    echo "'location': {'ranges': [{'start': {'line': $1}, 'end': {'line': $1}}]}"
+}
+
 @test "warnings make --check fail and leave a build alone" {
     printf 'FROM scratch\nCMD x\nMAINTAINER y\nUSER 1\n' >Dockerfile
     fails 1 shale build --check .
@@ -88,20 +92,33 @@ member() { # PYTHON-EXPRESSION: of the document in $output, called d
     cat >Dockerfile <<'END'
 # VERSION of what is built
 ARG VERSION=1
+ARG IMAGE=scratch SUFFIX=-x
+ARG NAME=$VERSION$SUFFIX
+ARG UNREAD
 # base stands below all
-FROM scratch AS base
+FROM $IMAGE AS base
 ARG INNER
+ENV KIND=k
+FROM scratch AS tools
+ARG TOOL="a b"
 FROM base AS app
-RUN --mount=type=secret,id=token,required --mount=type=ssh --mount=type=cache,id=c,target=/c x
+ARG NAME TARGETARCH
+ARG BOTH=$KIND-$NAME
+COPY --from=tools /t /
+RUN --mount=type=secret,id=token$KIND,required --mount=type=ssh --mount=type=cache,id=c,target=/c x
 FROM scratch AS other
 ARG ELSEWHERE
 END
     succeeds shale build --call=outline --target app .
-    says "TARGET: app" VERSION "of what is built" INNER token c
-    says_not ELSEWHERE
+    says "TARGET: app" VERSION "of what is built" INNER tokenk c
+    says_not ELSEWHERE UNREAD TARGETARCH
     succeeds shale build --call=outline,format=json --target app --build-arg VERSION=2 .
-    equal "$(member '[a["name"] + "=" + a.get("value", "") for a in d["args"]]')" "['VERSION=2', 'INNER=']"
-    equal "$(member 'd["secrets"][0]')" "{'name': 'token', 'required': True}"
+    equal "$(member '[a["name"] + "=" + a.get("value", "") for a in d["args"]]')" \
+        "['VERSION=2', 'IMAGE=scratch', 'SUFFIX=-x', 'NAME=2-x', 'INNER=', 'TOOL=a b', 'BOTH=k-2-x']"
+    equal "$(member 'd["secrets"]')" "[{'name': 'tokenk', $(at_line 16), 'required': True}]"
+    equal "$(member 'd["ssh"]')" "[{'name': 'default', $(at_line 16)}]"
+    equal "$(member 'd["cache"]')" "[{'ID': 'c', $(at_line 16)}]"
+    equal "$(member '__import__("base64").b64decode(d["sources"][0]).decode()')" "$(cat Dockerfile)"
     fails 1 shale build --call=outline --target ap .
     says "did you mean app?"
 }
@@ -111,7 +128,8 @@ END
     succeeds shale build --call=targets .
     says "one " "is the first" "two (default)"
     succeeds shale build --call targets --format json .
-    equal "$(member '[t["name"] for t in d["targets"]]')" "['one', 'two']"
+    equal "$(member 'd["targets"][0]')" "{'name': 'one', 'description': 'is the first', 'base': 'scratch', $(at_line 2)}"
+    equal "$(member 'd["targets"][1]')" "{'name': 'two', 'default': True, 'base': 'scratch', $(at_line 3)}"
 }
 
 @test "files that programs wrote are checked and planned" {

@@ -106,9 +106,7 @@ static void ten_thousand_args_reach_a_run(void **state)
 	run = fixture_step(f, 0);
 	assert_int_equal(run->u.run.env.len, 20001);
 	assert_string_equal(run->u.run.env.items[20000], "E9999=9999");
-	assert_int_equal(outline_target(f->df, NULL, &f->options.build_args,
-					&outline, &err),
-			 0);
+	assert_int_equal(outline_target(f->df, &f->options, &outline, &err), 0);
 	assert_int_equal(json_array_size(json_object_get(outline, "args")),
 			 10000);
 }
