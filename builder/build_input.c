@@ -74,14 +74,15 @@ static int add_named(struct build_input *in, const char *option,
 	if (form == CONTEXT_STDIN || form == CONTEXT_UNKNOWN)
 		return error_set(err, ERROR_USAGE,
 				 "--build-context %s: neither a directory, an "
-				 "archive, an URL, docker-image:// nor "
+				 "archive, a URL, docker-image:// nor "
 				 "oci-layout://",
 				 option);
 	/* A wrong name is told even when nothing reads it. */
 	if (form == CONTEXT_LOCAL && access(value + 1, F_OK) < 0)
 		return error_sys(err, errno,
-				 "cannot open the build context \"%s\"",
-				 value + 1);
+				 "--build-context %s: cannot open "
+				 "\"%s\"",
+				 option, value + 1);
 	named = realloc(in->named, (in->n_named + 1) * sizeof(*named));
 	if (!named)
 		return error_nomem(err, "reading --build-context");

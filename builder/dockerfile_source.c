@@ -27,8 +27,9 @@ static int read_inside(int root, const char *path, size_t max, struct buf *ret,
 	if (fstat(fd, &st) < 0)
 		return error_sys(err, errno, "cannot read \"%s\"", path);
 	if (!S_ISREG(st.st_mode))
-		return error_set(err, ERROR_REFUSED,
-				 "\"%s\" is not a regular file", path);
+		return error_set(err, ERROR_REFUSED, "it is %s",
+				 S_ISDIR(st.st_mode) ? "a directory"
+						     : "no regular file");
 	return io_read_all(fd, max, path, ret, err);
 }
 
@@ -85,6 +86,20 @@ static int read_default(const struct context_place *place, char **name,
 			 "name one with -f");
 }
 
+/* The user's own file, or a pipe, which is what a shell makes of <(..). */
+static int read_own(const char *file, struct buf *text, struct error *err)
+{
+	autoclose int fd = -1;
+	struct stat st;
+
+	if (stat(file, &st) < 0 || !S_ISFIFO(st.st_mode))
+		return io_read_file(AT_FDCWD, file, DOCKERFILE_MAX, text, err);
+	fd = open(file, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return error_sys(err, errno, "cannot open '%s'", file);
+	return io_read_all(fd, DOCKERFILE_MAX, file, text, err);
+}
+
 static int read_named(const struct context_place *place, const char *file,
 		      struct buf *text, struct error *err)
 {
@@ -94,7 +109,7 @@ static int read_named(const struct context_place *place, const char *file,
 	if (inside)
 		rc = read_inside(place->fd, inside, DOCKERFILE_MAX, text, err);
 	else
-		rc = io_read_file(AT_FDCWD, file, DOCKERFILE_MAX, text, err);
+		rc = read_own(file, text, err);
 	if (rc < 0)
 		return error_wrap(err, "cannot read the Dockerfile \"%s\"",
 				  file);

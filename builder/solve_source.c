@@ -170,8 +170,9 @@ static int open_context(const struct solver *s, struct step_read *r,
 
 	if (!c)
 		return error_set(err, ERROR_DOCKERFILE,
-				 "%s is not there: the build has no such "
-				 "directory",
+				 "%s is not there: a Dockerfile is all that "
+				 "was given; name a directory, and the "
+				 "Dockerfile with -f",
 				 name);
 	return file_root_from_context(c, name, &r->root, err);
 }

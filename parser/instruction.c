@@ -58,6 +58,8 @@ static int find_kind(const char *keyword)
 /* What may have been meant by a line that begins like no instruction. */
 static const char *guess_meaning(const char *keyword)
 {
+	if (!strncmp(keyword, "//", 2) || !strncmp(keyword, "--", 2))
+		return " (comments begin with #)";
 	if (!isalpha((unsigned char)*keyword))
 		return " (a line that goes on needs a \"\\\" at the end of the "
 		       "one above it)";

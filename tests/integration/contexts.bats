@@ -124,8 +124,14 @@ ENV a=b' >"$T/web/Dockerfile"
     mkdir empty
     build -f "$WEB/Dockerfile" empty
     build -f - empty <"$T/web/Dockerfile"
+    build -f <(cat "$T/web/Dockerfile") empty
+    cat "$T/web/Dockerfile" | build -f /dev/stdin empty
     fails 1 shale build - <<<$'FROM scratch\nCOPY a /'
-    says "Dockerfile:2"
+    says "Dockerfile:2" "the build context is not there: a Dockerfile is all that was given"
+    fails 1 shale build -f empty .
+    says 'cannot read the Dockerfile "empty": it is a directory'
+    fails 1 shale build --build-context "foo=$T/nowhere" empty
+    says "--build-context foo=$T/nowhere: cannot open"
     fails 2 shale build -f - - </dev/null
     says "standard input cannot be both"
     fails 2 shale build -f "$T/web/Dockerfile" - <"$T/web/Dockerfile"
