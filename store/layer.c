@@ -24,6 +24,14 @@ struct layer_path layer_form_path(const struct digest *diff_id,
 	return path;
 }
 
+bool snapshot_id_is_valid(const char *id)
+{
+	size_t len = strlen(id);
+
+	return len > 0 && len < 128 &&
+	       strspn(id, "abcdefghijklmnopqrstuvwxyz0123456789-") == len;
+}
+
 struct layer_path snapshot_path(const char *id, const char *below)
 {
 	struct layer_path path;
@@ -281,15 +289,6 @@ char *layer_id(struct layer *l, struct error *err)
 	return id;
 }
 
-/* Ids are ours, but records could be damaged: nothing that leads elsewhere. */
-static bool is_snapshot_id(const char *id)
-{
-	size_t len = strlen(id);
-
-	return len > 0 && len < 128 &&
-	       strspn(id, "abcdefghijklmnopqrstuvwxyz0123456789-") == len;
-}
-
 static int open_snapshot(struct batch *b, const char *id, struct layer **ret,
 			 struct error *err)
 {
@@ -326,7 +325,7 @@ int layer_by_id(struct batch *b, const char *id, struct layer **ret,
 
 	if (!strncmp(id, SNAPSHOT_PREFIX, strlen(SNAPSHOT_PREFIX))) {
 		id += strlen(SNAPSHOT_PREFIX);
-		if (!is_snapshot_id(id))
+		if (!snapshot_id_is_valid(id))
 			return error_set(err, ERROR_INTEGRITY,
 					 "\"%s\" is no snapshot", id);
 		return open_snapshot(b, id, ret, err);

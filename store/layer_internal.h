@@ -35,6 +35,9 @@ struct layer_path {
 
 struct layer_path layer_form_path(const struct digest *diff_id,
 				  const char *form);
+
+/* Ids are ours, but records could be damaged: nothing that leads elsewhere. */
+bool snapshot_id_is_valid(const char *id);
 struct layer_path snapshot_path(const char *id, const char *below);
 
 /* A new handle with nothing known; refs is 1. */

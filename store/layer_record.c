@@ -55,7 +55,7 @@ int layer_read_tree_record(struct layer *l, struct error *err)
 	if (found <= 0)
 		return found;
 	snapshot = json_get_string(record, "snapshot");
-	if (!snapshot || strchr(snapshot, '/'))
+	if (!snapshot || !snapshot_id_is_valid(snapshot))
 		return error_set(err, ERROR_INTEGRITY, "'%s' is damaged",
 				 path.text);
 	fd = batch_open_object(batch_store(l->batch), l->batch,
