@@ -442,89 +442,6 @@ static void very_deep_trees_are_walked(void **state)
 }
 
 /* A random tree: names collide on purpose, so that entries replace others. */
-static void fill_randomly(struct tree *t, uint64_t seed)
-{
-	static const char *const names[] = { "a", "b", "a-b", "a.b", "\xff" };
-	static const enum entry_type types[] = {
-		ENTRY_FILE, ENTRY_DIR, ENTRY_SYMLINK,  ENTRY_FIFO,
-		ENTRY_FILE, ENTRY_DIR, ENTRY_HARDLINK, ENTRY_WHITEOUT
-	};
-	char path[64], other[64];
-	int i;
-
-	for (i = 0; i < 60; i++) {
-		struct error err = ERROR_INIT;
-		AUTO(stream_free) struct stream *contents = NULL;
-		size_t size = random_next(&seed) % 90000;
-		autofree char *data = random_bytes(seed, size);
-		struct xattr x = { (char *)"user.x", data, size % 100 };
-		struct entry e = {
-			.path = path,
-			.type = types[random_next(&seed) % 8],
-			.mode = random_next(&seed) % 010000,
-			.uid = random_next(&seed) % 3000000,
-			.gid = random_next(&seed) % 10,
-			.mtime = { random_next(&seed), 0 },
-			.link = other,
-			.xattrs = &x,
-			.n_xattrs = random_next(&seed) % 2,
-		};
-
-		snprintf(path, sizeof(path), "%s/%s%s%s",
-			 names[random_next(&seed) % 5],
-			 names[random_next(&seed) % 5],
-			 random_next(&seed) % 2 ? "/" : "",
-			 names[random_next(&seed) % 5]);
-		memcpy(other, path, sizeof(other));
-		other[0] = 'b';
-		stream_from_memory(data, size, &contents, &err);
-		/* Parents that are files make some of these fail. */
-		tree_put(t, &e, e.type == ENTRY_FILE ? contents : NULL, &err);
-	}
-	struct error err = ERROR_INIT;
-
-	expect_ok(tree_finish(t, &err), &err);
-}
-
-static int clear_opaque(void *ctx, const struct tree_entry *e, int dirfd,
-			const char *name, struct error *err)
-{
-	(void)ctx;
-	(void)err;
-	if (e->opaque) {
-		autoclose int fd = openat(dirfd, name, O_RDONLY | O_CLOEXEC);
-
-		fremovexattr(fd, "user.overlay.opaque");
-	}
-	return 0;
-}
-
-static void random_trees_give_the_same_tar_again(void **state)
-{
-	struct fixture *f = *state;
-	uint64_t round;
-
-	for (round = 0; round < 15; round++) {
-		AUTO(buf_release) struct buf first = BUF_INIT;
-		AUTO(buf_release) struct buf second = BUF_INIT;
-		AUTO(tree_free) struct tree *a = NULL;
-		AUTO(tree_free) struct tree *b = NULL;
-		struct error err = ERROR_INIT;
-
-		a = tree_in(f->scratch->fd, "a");
-		b = tree_in(f->scratch->fd, "b");
-		fill_randomly(a, round);
-		expect_ok(tree_walk(a, clear_opaque, NULL, &err), &err);
-		tar_of_tree(a, &first);
-		expect_ok(extract_tar(b, &first, &err), &err);
-		tar_of_tree(b, &second);
-		assert_int_equal(first.len, second.len);
-		assert_memory_equal(first.data, second.data, first.len);
-		expect_ok(io_remove_tree(f->scratch->fd, "a", &err), &err);
-		expect_ok(io_remove_tree(f->scratch->fd, "b", &err), &err);
-	}
-}
-
 static void write_text(const char *path, const char *text)
 {
 	autoclose int fd = open(path, O_WRONLY | O_CLOEXEC);
@@ -623,7 +540,6 @@ int main(void)
 		TEST(lookups_follow_no_links),
 		TEST(holes_stay_holes),
 		TEST(very_deep_trees_are_walked),
-		TEST(random_trees_give_the_same_tar_again),
 		TEST(user_namespaces_keep_devices_and_name_missing_ids),
 	};
 
