@@ -12,5 +12,6 @@ trap 'end_started; no_mounts_below "$work" >&2 || true; rm -rf "$work" "$STARTED
 BATS_FILE_TMPDIR=$work
 base_start
 "$bench/run_steps.py" "$SHALE" "$BASE" "$work" "$@"
+"$bench/run_contexts.py" "$SHALE" "$BASE" "$work/contexts"
 registry_start "$work/registry"
 "$bench/run_push_pull.py" "$SHALE" "$BASE" "$REGISTRY" "$work"

@@ -19,9 +19,9 @@ import sys
 import time
 
 
-def builders(shale, work):
+def builders(shale, work, *options):
     """Name to a function from context folder to command."""
-    found = {"shale": lambda c: [shale, "--root", work + "/store", "build", "-q", "--no-cache", "-t", "bench", c]}
+    found = {"shale": lambda c: [shale, "--root", work + "/store", "build", "-q", *options, "-t", "bench", c]}
     if shutil.which("buildah") and os.geteuid() == 0:
         # runc: crun refuses hybrid cgroups; rlimits need not be raised.
         containers = work + "/containers.conf"
@@ -30,10 +30,10 @@ def builders(shale, work):
         env = ["env", "CONTAINERS_CONF=" + containers]
         where = ["buildah", "--root", work + "/buildah", "--runroot", work + "/buildah-run"]
         found["buildah"] = lambda c: env + where + [
-            "bud", "-q", "--runtime", "runc", "--layers", "--no-cache", "--network", "host",
+            "bud", "-q", "--runtime", "runc", "--layers", *options, "--network", "host",
             "--tls-verify=false", "-t", "bench", c]
     if shutil.which("docker") and subprocess.run(["docker", "info"], capture_output=True).returncode == 0:
-        found["docker"] = lambda c: ["env", "DOCKER_BUILDKIT=1", "docker", "build", "-q", "--no-cache", "--network=host", "-t", "shale-bench", c]
+        found["docker"] = lambda c: ["env", "DOCKER_BUILDKIT=1", "docker", "build", "-q", *options, "--network=host", "-t", "shale-bench", c]
     return found
 
 
@@ -76,7 +76,7 @@ def main():
     write_context(one, base, 1)
     write_context(many, base, steps)
 
-    candidates, results = builders(shale, work), {}
+    candidates, results = builders(shale, work, "--no-cache"), {}
     for name, command in list(candidates.items()):
         try:
             timed(command(one))  # pulls the base
