@@ -162,6 +162,7 @@ static int make_networks(struct build *b, struct error *err)
 		.spawner = b->env->spawner,
 		.kind = so->network,
 		.or_host = so->network_or_host,
+		.has_servers = so->dns.servers && so->dns.servers[0],
 		.warn = warn_user,
 		.ctx = b->env->progress,
 	};

@@ -5,10 +5,10 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/wait.h>
-#include <time.h>
 
 #include "registry/printable.h"
 #include "store/base/spawn.h"
+#include "store/base/timefmt.h"
 
 #define READ_SIZE ((size_t)16 << 10)
 
@@ -101,17 +101,9 @@ static int start(struct running *r, struct error *err)
 	return -1;
 }
 
-static int64_t now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 static int check_stall(struct running *r, bool heard, struct error *err)
 {
-	int64_t now = now_ms();
+	int64_t now = time_monotonic_ms();
 
 	if (heard)
 		r->heard_ms = now;
@@ -272,7 +264,7 @@ int program_run(const struct program *p, struct buf *output, struct error *err)
 		.out = -1,
 		.err = -1,
 		.output = output,
-		.heard_ms = now_ms(),
+		.heard_ms = time_monotonic_ms(),
 	};
 
 	if (start(&r, err) < 0 || converse(&r, err) < 0)

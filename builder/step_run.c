@@ -289,7 +289,7 @@ static int make_network_files(struct step_job *job, struct run_state *r,
 	if (hosts_make(hostname, (const char *const *)options->add_hosts.items,
 		       how.network, &r->hosts, err) < 0)
 		return -1;
-	if (resolv_conf_read_host(how.resolver, &host, err) < 0 ||
+	if (resolv_conf_read_host(&host, err) < 0 ||
 	    resolv_conf_make(host.data ? host.data : "", &how, &r->resolv_conf,
 			     err) < 0)
 		return -1;

@@ -29,3 +29,22 @@ int descriptors_close(unsigned first, unsigned last, struct error *err)
 	}
 	return 0;
 }
+
+static int compare_ints(const void *a, const void *b)
+{
+	return *(const int *)a - *(const int *)b;
+}
+
+int descriptors_close_others(int *keep, size_t n, struct error *err)
+{
+	unsigned next = 3;
+
+	qsort(keep, n, sizeof(*keep), compare_ints);
+	for (size_t i = 0; i < n; i++) {
+		if ((unsigned)keep[i] > next &&
+		    descriptors_close(next, (unsigned)keep[i] - 1, err) < 0)
+			return -1;
+		next = (unsigned)keep[i] + 1;
+	}
+	return descriptors_close(next, ~0U, err);
+}

@@ -11,4 +11,7 @@
  */
 int descriptors_close(unsigned first, unsigned last, struct error *err);
 
+/* Close everything but 0 to 2 and the `n` of `keep`, which it sorts. */
+int descriptors_close_others(int *keep, size_t n, struct error *err);
+
 #endif

@@ -11,6 +11,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "builder/sandbox/dns_relay.h"
 #include "builder/sandbox/find_program.h"
 #include "builder/sandbox/network_keeper.h"
 #include "builder/sandbox/resolv.h"
@@ -27,7 +28,7 @@ struct network {
 	int keeper; /* socket; its end is the network's */
 	int ns;	    /* -1 until it is ready */
 	bool in_use;
-	bool has_resolver;
+	const char *resolver; /* see network_resolver() */
 	char made_with[16];
 };
 
@@ -39,8 +40,8 @@ enum verdict {
 
 struct network_pool {
 	struct network_pool_options options;
-	int order; /* memory file; see network_keeper.h */
-	bool has_resolver;
+	int order;	      /* memory file; see network_keeper.h */
+	const char *resolver; /* of all networks that follow from it */
 	pthread_mutex_t lock;
 	struct network *networks;
 	enum verdict verdict;
@@ -58,7 +59,7 @@ const char *network_made_with(const struct network *n)
 
 const char *network_resolver(const struct network *n)
 {
-	return n->has_resolver ? NETWORK_RESOLVER : NULL;
+	return n->resolver;
 }
 
 static int find_programs(struct network_order *order, struct error *err)
@@ -83,13 +84,17 @@ static int find_programs(struct network_order *order, struct error *err)
 			 "of pasta is passt)");
 }
 
-static int look_at_resolver(struct network_order *order, struct error *err)
+static int look_at_resolver(const struct network_pool *p,
+			    struct network_order *order, struct error *err)
 {
 	AUTO(buf_release) struct buf text = BUF_INIT;
 
-	if (resolv_conf_read_host(NETWORK_RESOLVER, &text, err) < 0)
+	if (p->options.has_servers)
+		return 0;
+	if (resolv_conf_read_host(&text, err) < 0)
 		return -1;
-	order->has_resolver = text.len && resolv_conf_is_on_loopback(text.data);
+	if (text.len)
+		resolv_conf_loopback_server(text.data, order->resolver);
 	return 0;
 }
 
@@ -102,8 +107,9 @@ static int make_order(struct network_pool *p, struct error *err)
 	if (p->order >= 0)
 		return 0;
 	if (order.kind == SANDBOX_NETWORK_PRIVATE &&
-	    (find_programs(&order, err) < 0 ||
-	     look_at_resolver(&order, err) < 0))
+	    find_programs(&order, err) < 0)
+		return -1;
+	if (look_at_resolver(p, &order, err) < 0)
 		return -1;
 	fd = memfd_create("network", MFD_CLOEXEC);
 	if (fd < 0)
@@ -112,7 +118,7 @@ static int make_order(struct network_pool *p, struct error *err)
 		     err) < 0)
 		return -1;
 	p->order = steal_fd(&fd);
-	p->has_resolver = order.has_resolver;
+	p->resolver = order.resolver[0] ? DNS_RELAY_ADDRESS : NULL;
 	return 0;
 }
 
@@ -194,7 +200,7 @@ static int begin(struct network_pool *p, struct network **ret,
 		return -1;
 	n->keeper = steal_fd(&ours);
 	n->ns = -1;
-	n->has_resolver = p->has_resolver;
+	n->resolver = p->resolver;
 	n->next = p->networks;
 	p->networks = steal_pointer(&n);
 	*ret = p->networks;

@@ -25,6 +25,7 @@ struct network_pool_options {
 	 * line that says why.
 	 */
 	bool or_host;
+	bool has_servers; /* of DNS; the host's resolver is not asked */
 	void (*warn)(void *ctx, const char *line);
 	void *ctx;
 };
@@ -65,7 +66,7 @@ const char *network_made_with(const struct network *n);
 
 /*
  * Where the host's resolver can be asked when it listens on loopback; NULL when
- * it does not, and can be asked itself.
+ * it does not, and can be asked itself, or nobody will ask it.
  */
 const char *network_resolver(const struct network *n);
 

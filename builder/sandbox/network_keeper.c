@@ -11,9 +11,13 @@
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "builder/sandbox/caps.h"
+#include "builder/sandbox/descriptors.h"
+#include "builder/sandbox/dns_relay.h"
 #include "builder/sandbox/network_bridge.h"
 #include "builder/sandbox/network_ns.h"
 #include "store/base/cleanup.h"
@@ -92,7 +96,7 @@ static int connect_by_program(const struct network_order *order, int ns,
 
 		if (!order->programs[i][0] ||
 		    network_program_start(i, order->programs[i], NS_FILE,
-					  order->has_resolver, &r->err) < 0)
+					  &r->err) < 0)
 			continue;
 		snprintf(r->made_with, sizeof(r->made_with), "%s", name);
 		r->has_program = true;
@@ -116,7 +120,80 @@ static int connect_out(const struct network_order *order, int ns,
 		       : connect_by_program(order, ns, r);
 }
 
-static int make_network(int socket, int order_fd, struct network_report *r)
+/* It reads what strangers send, so it can do nothing but open sockets. */
+static int give_rights_up(struct error *err)
+{
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+		return error_sys(err, errno, "cannot set no_new_privs");
+	if (caps_limit_bounding(0, err) < 0)
+		return -1;
+	return caps_set(0, 0, err);
+}
+
+static _Noreturn void be_relay(const struct dns_relay_listeners *listeners,
+			       const struct dns_server *server, int stop)
+{
+	int keep[] = { listeners->datagrams, listeners->streams, stop };
+	struct error ignored = ERROR_INIT;
+
+	if (descriptors_close_others(keep, ARRAY_LEN(keep), &ignored) == 0 &&
+	    give_rights_up(&ignored) == 0)
+		dns_relay_serve(listeners, server, stop, &ignored);
+	_exit(1);
+}
+
+/*
+ * Returns our end of what ties the two together. Its end is told by no signal,
+ * which leaves those to the program.
+ */
+static int start_relay(const struct dns_relay_listeners *listeners,
+		       const struct dns_server *server, struct error *err)
+{
+	autoclose int ours = -1;
+	int pair[2];
+	pid_t pid;
+
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
+		return error_sys(err, errno, "cannot make a socket");
+	ours = pair[0];
+	pid = (pid_t)syscall(SYS_clone, 0, NULL, NULL, NULL, NULL);
+	if (pid == 0)
+		be_relay(listeners, server, pair[1]);
+	close(pair[1]);
+	if (pid < 0)
+		return error_sys(err, errno, "cannot start a relay for DNS");
+	return steal_fd(&ours);
+}
+
+static int listen_inside(void *ctx, struct error *err)
+{
+	return dns_relay_listen(ctx, DNS_RELAY_ADDRESS, DNS_PORT, err);
+}
+
+/* The relay is made here and now, while we are in the host's network. */
+static int make_namespace(const struct network_order *order, int *relay,
+			  struct error *err)
+{
+	struct dns_relay_listeners listeners;
+	struct dns_server server;
+	autoclose int ns = -1;
+
+	if (!order->resolver[0])
+		return network_ns_new(NULL, NULL, err);
+	if (!dns_server_parse(order->resolver, DNS_PORT, &server))
+		return error_set(err, ERROR_INTEGRITY,
+				 "a network's description is damaged");
+	ns = network_ns_new(listen_inside, &listeners, err);
+	if (ns < 0)
+		return -1;
+	*relay = start_relay(&listeners, &server, err);
+	close(listeners.datagrams);
+	close(listeners.streams);
+	return *relay < 0 ? -1 : steal_fd(&ns);
+}
+
+static int make_network(int socket, int order_fd, int *relay,
+			struct network_report *r)
 {
 	struct network_order order;
 	int ns;
@@ -124,7 +201,7 @@ static int make_network(int socket, int order_fd, struct network_report *r)
 	if (follow_spawner(socket, &r->err) < 0 ||
 	    read_order(order_fd, &order, &r->err) < 0)
 		return -1;
-	ns = network_ns_new(&r->err);
+	ns = make_namespace(&order, relay, &r->err);
 	if (ns < 0 || connect_out(&order, ns, r) < 0)
 		return -1;
 	return ns;
@@ -172,12 +249,15 @@ static bool has_children(int signals)
 }
 
 /*
- * Until the builder lets go of the network, or its program has ended: what is
- * left of it then is of no use.
+ * Until the builder lets go of the network, or its program or relay (-1: none)
+ * has ended: what is left of it then is of no use.
  */
-static void keep(int socket, bool has_program)
+static void keep(int socket, int relay, bool has_program)
 {
-	struct pollfd p[2] = { { .fd = socket, .events = POLLIN } };
+	struct pollfd p[3] = {
+		[0] = { .fd = socket, .events = POLLIN },
+		[2] = { .fd = relay, .events = POLLIN },
+	};
 	sigset_t child;
 
 	sigemptyset(&child);
@@ -187,9 +267,9 @@ static void keep(int socket, bool has_program)
 			  : signalfd(-1, &child, SFD_CLOEXEC | SFD_NONBLOCK);
 	p[1].events = POLLIN;
 	for (;;) {
-		int n = poll(p, 2, -1);
+		int n = poll(p, ARRAY_LEN(p), -1);
 
-		if (n > 0 && p[0].revents)
+		if (n > 0 && (p[0].revents || p[2].revents))
 			return;
 		if (n > 0 && p[1].revents && !has_children(p[1].fd))
 			return;
@@ -200,20 +280,21 @@ static void keep(int socket, bool has_program)
 static void end_all(void)
 {
 	kill(-1, SIGKILL);
-	while (waitpid(-1, NULL, 0) > 0 || errno == EINTR)
+	while (waitpid(-1, NULL, __WALL) > 0 || errno == EINTR)
 		;
 }
 
 _Noreturn void network_keeper_main(int socket, int order)
 {
 	struct network_report r = { .has_failed = true };
-	int ns = make_network(socket, order, &r);
+	int relay = -1;
+	int ns = make_network(socket, order, &relay, &r);
 
 	r.has_failed = ns < 0;
 	send_report(socket, &r, ns);
 	if (ns >= 0) {
 		close(ns);
-		keep(socket, r.has_program);
+		keep(socket, relay, r.has_program);
 	}
 	end_all();
 	_exit(0);

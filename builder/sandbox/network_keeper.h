@@ -8,6 +8,7 @@
 #define BUILDER_SANDBOX_NETWORK_KEEPER_H
 
 #include <limits.h>
+#include <netinet/in.h>
 #include <stdbool.h>
 
 #include "builder/sandbox/network_program.h"
@@ -16,7 +17,8 @@
 /* What the builder wants; travels in a memory file. */
 struct network_order {
 	enum sandbox_network kind;
-	bool has_resolver; /* for the host's, which listens on loopback */
+	/* The host's, when it listens on loopback; a relay asks it. */
+	char resolver[INET6_ADDRSTRLEN];
 	char programs[NETWORK_PROGRAMS][PATH_MAX]; /* empty: there is none */
 };
 

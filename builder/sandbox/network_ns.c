@@ -43,6 +43,8 @@ static void keep_no_time_wait(void)
 }
 
 struct birth {
+	int (*inside)(void *ctx, struct error *err);
+	void *ctx;
 	int fd;
 	struct error err;
 };
@@ -54,6 +56,8 @@ static int be_first(void *arg)
 	if (network_loopback_up(&b->err) < 0)
 		return 1;
 	keep_no_time_wait();
+	if (b->inside && b->inside(b->ctx, &b->err) < 0)
+		return 1;
 	b->fd = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
 	if (b->fd < 0)
 		error_sys(&b->err, errno, "cannot hold a network namespace");
@@ -65,9 +69,15 @@ static int be_first(void *arg)
  * could not come back from there, for our own one may belong to another user
  * namespace.
  */
-int network_ns_new(struct error *err)
+int network_ns_new(int (*inside)(void *ctx, struct error *err), void *ctx,
+		   struct error *err)
 {
-	struct birth birth = { .fd = -1, .err = ERROR_INIT };
+	struct birth birth = {
+		.inside = inside,
+		.ctx = ctx,
+		.fd = -1,
+		.err = ERROR_INIT,
+	};
 	_Alignas(16) char stack[STACK_SIZE];
 	pid_t pid = clone(be_first, stack + sizeof(stack),
 			  CLONE_NEWNET | CLONE_VM | CLONE_VFORK | CLONE_FILES |

@@ -34,18 +34,13 @@ static const char *const pasta_args[] = {
 	"255.255.255.0", "--gateway",	 NETWORK_GATEWAY,
 };
 
-/*
- * Only where it is needed: answers of the host's server seem to come from that
- * address then, also to those who asked the server itself.
- */
-static const char *const pasta_resolver_args[] = { "--dns-forward",
-						   NETWORK_RESOLVER };
 static const char *const pasta_root_args[] = { "--runas", "0:0" };
 static const char *const pasta_ns_args[] = { "--netns" };
 
 static const char *const slirp_args[] = {
 	"--configure",
 	"--disable-host-loopback",
+	"--disable-dns",
 	"--enable-sandbox",
 	"--enable-seccomp",
 	"--cidr=" NETWORK_SUBNET,
@@ -77,8 +72,7 @@ static void add(struct args *a, const char *const *items, size_t n)
 	a->n += n;
 }
 
-static void make_args(size_t i, const char *ns, bool has_resolver,
-		      struct args *a)
+static void make_args(size_t i, const char *ns, struct args *a)
 {
 	add(a, &programs[i].name, 1);
 	if (!programs[i].detaches) {
@@ -88,8 +82,6 @@ static void make_args(size_t i, const char *ns, bool has_resolver,
 		return;
 	}
 	add(a, pasta_args, ARRAY_LEN(pasta_args));
-	if (has_resolver)
-		add(a, pasta_resolver_args, ARRAY_LEN(pasta_resolver_args));
 	if (userns_is_initial())
 		add(a, pasta_root_args, ARRAY_LEN(pasta_root_args));
 	add(a, pasta_ns_args, ARRAY_LEN(pasta_ns_args));
@@ -162,7 +154,7 @@ static bool has_detached(pid_t pid)
 }
 
 int network_program_start(size_t i, const char *path, const char *ns,
-			  bool has_resolver, struct error *err)
+			  struct error *err)
 {
 	autoclose int messages = memfd_create("messages", MFD_CLOEXEC);
 	struct args args = { .n = 0 };
@@ -174,7 +166,7 @@ int network_program_start(size_t i, const char *path, const char *ns,
 		return error_sys(err, errno, "cannot start %s",
 				 programs[i].name);
 	ready = pair[0];
-	make_args(i, ns, has_resolver, &args);
+	make_args(i, ns, &args);
 	pid = fork();
 	if (pid == 0)
 		be_program(path, &args, messages, pair[1]);

@@ -5,19 +5,16 @@
 #ifndef BUILDER_SANDBOX_NETWORK_PROGRAM_H
 #define BUILDER_SANDBOX_NETWORK_PROGRAM_H
 
-#include <stdbool.h>
 #include <stddef.h>
 
 #include "store/base/error.h"
 
 /*
  * What a container sees through either of them: an address of its own, so
- * that those of the host are the host, and one where a resolver answers that
- * asks the host's, wherever that listens.
+ * that those of the host are the host.
  */
 #define NETWORK_ADDRESS	   "10.213.87.100"
 #define NETWORK_GATEWAY	   "10.213.87.2"
-#define NETWORK_RESOLVER   "10.213.87.3"
 #define NETWORK_PREFIX_LEN "24"
 #define NETWORK_SUBNET	   "10.213.87.0/" NETWORK_PREFIX_LEN
 
@@ -28,11 +25,11 @@ const char *network_program_name(size_t i);
 
 /*
  * Start the program at `path` for the namespace that is mounted on the file
- * `ns`. `has_resolver`: NETWORK_RESOLVER is to answer. Returns 0 once the
+ * `ns`. Returns 0 once the
  * network can be used; the program runs on, as a child or grandchild. On
  * failure the error has the reason it gave.
  */
 int network_program_start(size_t i, const char *path, const char *ns,
-			  bool has_resolver, struct error *err);
+			  struct error *err);
 
 #endif

@@ -9,9 +9,7 @@
 #include "store/base/io.h"
 
 #define HOST_FILE      "/etc/resolv.conf"
-#define RESOLVED_FILE  "/run/systemd/resolve/resolv.conf"
 #define HOST_FILE_MAX  (1U << 20)
-#define RESOLVED_STUB  "127.0.0.53"
 #define SERVER_MAX_LEN 128
 
 static bool is_blank(char c)
@@ -163,77 +161,50 @@ int resolv_conf_make(const char *host, const struct resolv_options *o,
 	return buf_check(ret, "resolv.conf", err);
 }
 
-struct stub_search {
-	size_t n;
-	bool is_stub;
-};
-
-static void look_for_stub(void *ctx, const char *word, size_t len)
-{
-	struct stub_search *s = ctx;
-
-	s->n++;
-	s->is_stub = len == strlen(RESOLVED_STUB) &&
-		     memcmp(word, RESOLVED_STUB, len) == 0;
-}
-
-struct first_server {
-	bool is_found;
-	bool is_on_loopback;
+/* The first server of each family, as text; empty: none. */
+struct first_servers {
+	char v4[INET6_ADDRSTRLEN];
+	char v6[INET6_ADDRSTRLEN]; /* on loopback */
 };
 
 static void look_at_server(void *ctx, const char *word, size_t len)
 {
-	struct first_server *f = ctx;
-	char server[SERVER_MAX_LEN];
+	struct first_servers *f = ctx;
+	char server[INET6_ADDRSTRLEN];
 	struct in_addr v4;
 
-	if (f->is_found || len >= sizeof(server))
+	if (len >= sizeof(server))
 		return;
 	memcpy(server, word, len);
 	server[len] = '\0';
-	f->is_found = inet_pton(AF_INET, server, &v4) == 1;
-	f->is_on_loopback = f->is_found && is_loopback(server);
+	if (inet_pton(AF_INET, server, &v4) == 1) {
+		if (!f->v4[0])
+			strcpy(f->v4, server);
+	} else if (!f->v6[0] && is_loopback(server)) {
+		strcpy(f->v6, server);
+	}
 }
 
-bool resolv_conf_is_on_loopback(const char *host)
+bool resolv_conf_loopback_server(const char *host, char ret[INET6_ADDRSTRLEN])
 {
-	struct first_server f = { 0 };
+	struct first_servers f = { 0 };
 
 	each_value(host, "nameserver", look_at_server, &f);
-	return f.is_on_loopback;
+	if (f.v4[0] ? !is_loopback(f.v4) : !f.v6[0])
+		return false;
+	strcpy(ret, f.v4[0] ? f.v4 : f.v6);
+	return true;
 }
 
-static int read_optional(const char *path, struct buf *ret, struct error *err)
+int resolv_conf_read_host(struct buf *ret, struct error *err)
 {
 	struct error e = ERROR_INIT;
 
-	if (io_read_file(AT_FDCWD, path, HOST_FILE_MAX, ret, &e) == 0)
-		return 0;
-	if (e.kind == ERROR_NOT_FOUND)
+	if (io_read_file(AT_FDCWD, HOST_FILE, HOST_FILE_MAX, ret, &e) == 0 ||
+	    e.kind == ERROR_NOT_FOUND)
 		return 0;
 	*err = e;
 	return -1;
-}
-
-int resolv_conf_read_host(const char *resolver, struct buf *ret,
-			  struct error *err)
-{
-	AUTO(buf_release) struct buf text = BUF_INIT;
-	AUTO(buf_release) struct buf behind = BUF_INIT;
-	struct stub_search s = { 0 };
-
-	if (read_optional(HOST_FILE, &text, err) < 0)
-		return -1;
-	each_value(text.data ? text.data : "", "nameserver", look_for_stub, &s);
-	if (!resolver && s.n == 1 && s.is_stub &&
-	    read_optional(RESOLVED_FILE, &behind, err) < 0)
-		return -1;
-	if (behind.len)
-		buf_append(ret, behind.data, behind.len);
-	else
-		buf_append(ret, text.data, text.len);
-	return buf_check(ret, "resolv.conf", err);
 }
 
 /* No blanks or line ends, which would forge further entries. */

@@ -2,6 +2,8 @@
 #ifndef BUILDER_SANDBOX_RESOLV_H
 #define BUILDER_SANDBOX_RESOLV_H
 
+#include <netinet/in.h>
+
 #include "builder/sandbox/sandbox.h"
 #include "store/base/buf.h"
 
@@ -23,19 +25,16 @@ struct resolv_options {
 int resolv_conf_make(const char *host, const struct resolv_options *o,
 		     struct buf *ret, struct error *err);
 
-/*
- * Append the text of the host's resolver configuration. When its only server
- * is the stub of systemd-resolved, and no `resolver` (or NULL) can ask that,
- * the file behind it is taken. A missing file is empty.
- */
-int resolv_conf_read_host(const char *resolver, struct buf *ret,
-			  struct error *err);
+/* Append the text of the host's resolver configuration; none is empty. */
+int resolv_conf_read_host(struct buf *ret, struct error *err);
 
 /*
- * Is the first IPv4 server there, which is the one that programs ask for us,
- * on loopback?
+ * The server on the host's loopback that a network of its own needs a way to:
+ * the first of IPv4, which is the one that programs ask for us, else, without
+ * any of IPv4, the first of IPv6 that is on loopback. False when the first of
+ * IPv4 is elsewhere, and when there is no server.
  */
-bool resolv_conf_is_on_loopback(const char *host);
+bool resolv_conf_loopback_server(const char *host, char ret[INET6_ADDRSTRLEN]);
 
 /*
  * The host's own address that others reach it by, as text; empty when it has

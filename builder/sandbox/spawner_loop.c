@@ -192,26 +192,6 @@ static void reply_error(int fd, const struct error *err)
 	send(fd, &reply, sizeof(reply), MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
-static int compare_ints(const void *a, const void *b)
-{
-	return *(const int *)a - *(const int *)b;
-}
-
-/* Close everything but 0 to 2 and `keep`; other containers' pipes go. */
-static int close_others(int *keep, size_t n, struct error *err)
-{
-	unsigned next = 3;
-
-	qsort(keep, n, sizeof(*keep), compare_ints);
-	for (size_t i = 0; i < n; i++) {
-		if ((unsigned)keep[i] > next &&
-		    descriptors_close(next, (unsigned)keep[i] - 1, err) < 0)
-			return -1;
-		next = (unsigned)keep[i] + 1;
-	}
-	return descriptors_close(next, ~0U, err);
-}
-
 static _Noreturn void fail_early(int status, const struct container_report *r)
 {
 	if (write(status, r, sizeof(*r)) < 0)
@@ -252,7 +232,7 @@ static _Noreturn void be_container(struct loop *loop, struct arrived *a,
 	/* All but the reply's socket, whose end is a message. */
 	memcpy(keep, a->fds, a->n * sizeof(*keep));
 	keep[SPAWNER_FD_REPLY] = status;
-	if (close_others(keep, a->n, &r.err) < 0)
+	if (descriptors_close_others(keep, a->n, &r.err) < 0)
 		fail_early(status, &r);
 	description = mmap(NULL, len, PROT_READ, MAP_PRIVATE,
 			   a->fds[SPAWNER_FD_DESCRIPTION], 0);
@@ -404,7 +384,7 @@ static int start_keeper(struct arrived *a, struct error *err)
 		int keep[] = { a->fds[SPAWNER_FD_REPLY],
 			       a->fds[SPAWNER_FD_DESCRIPTION] };
 
-		if (close_others(keep, ARRAY_LEN(keep), err) == 0)
+		if (descriptors_close_others(keep, ARRAY_LEN(keep), err) == 0)
 			network_keeper_main(a->fds[SPAWNER_FD_REPLY],
 					    a->fds[SPAWNER_FD_DESCRIPTION]);
 		network_keeper_refuse(a->fds[SPAWNER_FD_REPLY], err);

@@ -127,6 +127,14 @@ struct timespec time_now(void)
 	return t;
 }
 
+int64_t time_monotonic_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
 int time_compare(struct timespec a, struct timespec b)
 {
 	if (a.tv_sec != b.tv_sec)

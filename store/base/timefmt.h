@@ -3,6 +3,7 @@
 #define STORE_BASE_TIMEFMT_H
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <time.h>
 
 #define TIME_TEXT_SIZE sizeof("-9223372036-01-01T00:00:00.000000000Z")
@@ -14,6 +15,9 @@ char *time_format(struct timespec t, char buf[static TIME_TEXT_SIZE]);
 bool time_parse(const char *text, struct timespec *ret);
 
 struct timespec time_now(void);
+
+/* Milliseconds on a clock that nobody sets, for waits. */
+int64_t time_monotonic_ms(void);
 
 /* Negative, zero or positive as for strcmp(). */
 int time_compare(struct timespec a, struct timespec b);

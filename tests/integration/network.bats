@@ -40,7 +40,7 @@ host_start() {
     ip -n "$OUTSIDE" link set downlink up
     ip -n "$HOST" route add default via "$OUTSIDE_IP"
     serve "$OUTSIDE" "tcp=$OUTSIDE_IP:8000" "udp=$OUTSIDE_IP:8001" "dns=$OUTSIDE_IP:53"
-    serve "$HOST" dns=127.0.0.53:53 tcp=127.0.0.1:7001 udp=127.0.0.1:7002 \
+    serve "$HOST" dns=127.0.0.53:53 dns=[::1]:53 tcp=127.0.0.1:7001 udp=127.0.0.1:7002 \
         abstract=shale-test-abstract "tcp=$HOST_IP:7003"
 }
 
@@ -113,6 +113,7 @@ OUTSIDE_SERVICES="tcp=$OUTSIDE_IP:8000 udp=$OUTSIDE_IP:8001"
 LOOPBACK_SERVICES="tcp=127.0.0.1:7001 udp=127.0.0.1:7002 abstract=shale-test-abstract"
 # By what leads to the host's loopback where somebody forgot about it.
 DETOURS="tcp=10.213.87.2:7001 udp=10.213.87.2:7002 tcp=10.213.87.3:7001 tcp=$OUTSIDE_IP:7001 tcp=$HOST_IP:7001"
+DETOURS+=" tcp=10.213.88.1:7001 tcp=127.0.0.11:7001 udp=127.0.0.11:7002"
 
 reached() { # WHAT..
     local what
@@ -126,12 +127,17 @@ not_reached() { # WHAT..
 
 # shellcheck disable=SC2086 # lists of words
 private_is_right() {
-    build_there "perl /probe $OUTSIDE_SERVICES $LOOPBACK_SERVICES $DETOURS name=any.test" "$@"
+    build_there "perl /probe $OUTSIDE_SERVICES $LOOPBACK_SERVICES $DETOURS name=any.test name=big.test" "$@"
     [ "$status" = 0 ] || { echo "$output"; return 1; }
     says_not "uses the host's network"
     reached $OUTSIDE_SERVICES
     not_reached $LOOPBACK_SERVICES $DETOURS
-    says "name=any.test: $OUTSIDE_IP"
+    says "name=any.test: $OUTSIDE_IP" "name=big.test: $OUTSIDE_IP"
+}
+
+# The host's only resolver is on loopback, and of IPv6.
+resolver_is_ipv6() {
+    echo "nameserver ::1" >"/etc/netns/$HOST/resolv.conf"
 }
 
 @test "a private network leads outside and to a resolver on loopback, not to loopback" {
@@ -145,7 +151,10 @@ private_is_right() {
     echo "nameserver $OUTSIDE_IP" >"/etc/netns/$HOST/resolv.conf"
     build_there "perl /probe name=any.test; cat /etc/resolv.conf"
     says "name=any.test: $OUTSIDE_IP" "nameserver $OUTSIDE_IP"
+    resolver_is_ipv6
+    private_is_right
     hide_programs pasta
+    echo "nameserver $OUTSIDE_IP" >"/etc/netns/$HOST/resolv.conf"
     build_there "perl /probe name=any.test; cat /etc/resolv.conf"
     says "name=any.test: $OUTSIDE_IP" "nameserver $OUTSIDE_IP"
 }
@@ -166,6 +175,8 @@ private_is_right() {
     AS=()
     cd "$T/context"
     get_ready debian:bookworm-slim
+    private_is_right
+    resolver_is_ipv6
     private_is_right
     run on_host "$SHALE" info
     says "private network: works, by slirp4netns"
@@ -197,16 +208,18 @@ falls_back() { # REASON
     get_ready busybox:static
     cat >Dockerfile <<'END'
 FROM probe AS a
+ARG RELAY
 RUN --mount=type=cache,id=meet,target=/m readlink /proc/self/ns/net >/m/a; for i in $(seq 300); do [ -e /m/b ] && break; sleep 0.1; done; cat /m/b >/first
 RUN readlink /proc/self/ns/net >/second; nc -l -p 8080 -s 127.0.0.1 -e true & sleep 0.2; nc 127.0.0.1 8080 </dev/null; true
-RUN readlink /proc/self/ns/net >/third; cat /proc/net/tcp /proc/net/unix | grep -vi "address\|inode" >/left || true
+RUN readlink /proc/self/ns/net >/third; cat /proc/net/tcp /proc/net/unix | grep -vi "address\|inode\|$RELAY" >/left || true
 FROM probe AS b
 RUN --mount=type=cache,id=meet,target=/m readlink /proc/self/ns/net >/m/b; for i in $(seq 300); do [ -e /m/a ] && break; sleep 0.1; done; cat /m/a >/first
 FROM scratch
 COPY --from=a /first /second /third /left /a/
 COPY --from=b /first /b/
 END
-    succeeds on_host "$SHALE" build --network=private -o "type=local,dest=$T/out" .
+    # Where the relay of DNS listens, as /proc has it.
+    succeeds on_host "$SHALE" build --network=private --build-arg RELAY=0B00007F:0035 -o "type=local,dest=$T/out" .
     refute cmp "$T/out/a/first" "$T/out/b/first"
     refute cmp "$T/out/b/first" <(readlink /proc/self/ns/net)
     # Both are of the two that were made.
@@ -301,14 +314,15 @@ nothing_left() {
     equal "$status" 1
     says "does not forward packets: sysctl -w net.ipv4.ip_forward=1"
     ip netns exec "$HOST" sysctl -q net.ipv4.ip_forward=1
-    # shellcheck disable=SC2086
-    build_there "perl /probe $OUTSIDE_SERVICES tcp=gate:7003 $LOOPBACK_SERVICES $DETOURS tcp=10.213.88.1:7001" \
+    private_is_right --network=bridge
+    resolver_is_ipv6
+    build_there "perl /probe tcp=gate:7003 name=any.test name=big.test; cat /etc/resolv.conf" \
         --network=bridge --add-host gate:host-gateway
-    equal "$status" 0
-    # shellcheck disable=SC2086
-    reached $OUTSIDE_SERVICES tcp=gate:7003
-    # shellcheck disable=SC2086
-    not_reached $LOOPBACK_SERVICES $DETOURS tcp=10.213.88.1:7001
+    reached tcp=gate:7003
+    says "name=any.test: $OUTSIDE_IP" "name=big.test: $OUTSIDE_IP" "nameserver 127.0.0.11"
+    build_there "perl /probe name=any.test; cat /proc/net/udp" --network=bridge --dns "$OUTSIDE_IP"
+    says "name=any.test: $OUTSIDE_IP"
+    says_not "0B00007F:0035"
     printf 'FROM probe\nRUN echo inside; sleep 4325\n' >Dockerfile
     started "$T/killed.log" ip netns exec "$HOST" "$SHALE" build --progress=plain --network=bridge .
     for _ in $(seq 100); do

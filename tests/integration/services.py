@@ -3,7 +3,8 @@
 services.py READY ADDRESS SERVICE..: each SERVICE is tcp=IP:PORT or
 udp=IP:PORT (answers "here"), abstract=NAME (the same on an abstract socket),
 or dns=IP:PORT (answers every question for an A record with ADDRESS, by UDP
-and TCP). The file READY is made when all of them listen.
+and TCP; about big.* by TCP alone). An IP with colons stands in brackets. The
+file READY is made when all of them listen.
 """
 import socket
 import sys
@@ -16,6 +17,12 @@ def answer(query, address):
     is_a = query[end - 4:end - 2] == b"\0\1"
     counts = b"\0\1" + (b"\0\1" if is_a else b"\0\0") + b"\0\0\0\0"
     return query[:2] + b"\x81\x80" + counts + query[12:end] + (record if is_a else b"")
+
+
+def answer_datagram(query, address):
+    reply = answer(query, address)
+    is_cut = query[12:16] == b"\3big"
+    return reply[:2] + b"\x83\x80\0\1" + bytes(6) + query[12:] if is_cut else reply
 
 
 def serve_stream(server, reply):
@@ -55,8 +62,8 @@ def listen(family, address):
     return server
 
 
-def bind_datagrams(address):
-    server = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+def bind_datagrams(family, address):
+    server = socket.socket(family, socket.SOCK_DGRAM)
     server.bind(address)
     return server
 
@@ -67,14 +74,15 @@ def open_service(text, address):
         start(serve_stream, listen(socket.AF_UNIX, "\0" + where), say_here)
         return
     host, port = where.rsplit(":", 1)
-    place = (host, int(port))
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    place = (host.strip("[]"), int(port))
     if kind in ("tcp", "dns"):
         reply = say_here if kind == "tcp" else resolve(address)
-        start(serve_stream, listen(socket.AF_INET, place), reply)
+        start(serve_stream, listen(family, place), reply)
     if kind == "udp":
-        start(serve_datagrams, bind_datagrams(place), lambda _: b"here\n")
+        start(serve_datagrams, bind_datagrams(family, place), lambda _: b"here\n")
     if kind == "dns":
-        start(serve_datagrams, bind_datagrams(place), lambda q: answer(q, address))
+        start(serve_datagrams, bind_datagrams(family, place), lambda q: answer_datagram(q, address))
 
 
 def main():

@@ -45,16 +45,29 @@ static void loopback_servers_hold_on_the_host_network_only(void **state)
 	check(text, &own_network, "nameserver 192.0.2.7\n");
 }
 
-static void the_first_ipv4_server_says_whether_it_is_on_loopback(void **state)
+static void check_loopback_server(const char *host, const char *want)
+{
+	char got[INET6_ADDRSTRLEN] = "";
+
+	assert_int_equal(resolv_conf_loopback_server(host, got), *want != '\0');
+	assert_string_equal(got, want);
+}
+
+static void a_server_on_loopback_is_the_first_or_the_only_way(void **state)
 {
 	(void)state;
-	assert_true(resolv_conf_is_on_loopback("nameserver 127.0.0.53\n"));
-	assert_true(resolv_conf_is_on_loopback(
-		"nameserver 2001:db8::1\nnameserver 127.0.0.1\n"));
-	assert_false(resolv_conf_is_on_loopback(
-		"nameserver 192.0.2.1\nnameserver 127.0.0.1\n"));
-	assert_false(resolv_conf_is_on_loopback("nameserver ::1\n"));
-	assert_false(resolv_conf_is_on_loopback(""));
+	check_loopback_server("nameserver 127.0.0.53\n", "127.0.0.53");
+	check_loopback_server("nameserver 2001:db8::1\nnameserver 127.0.0.1\n",
+			      "127.0.0.1");
+	check_loopback_server("nameserver ::1\nnameserver 127.0.0.1\n",
+			      "127.0.0.1");
+	check_loopback_server("nameserver 192.0.2.1\nnameserver 127.0.0.1\n",
+			      "");
+	check_loopback_server("nameserver ::1\nnameserver 192.0.2.1\n", "");
+	check_loopback_server("nameserver 2001:db8::1\nnameserver ::1\n",
+			      "::1");
+	check_loopback_server("nameserver 2001:db8::1\n", "");
+	check_loopback_server("", "");
 }
 
 static void without_a_server_public_ones_are_used(void **state)
@@ -177,7 +190,7 @@ int main(void)
 		cmocka_unit_test(
 			a_resolver_takes_the_place_of_loopback_servers),
 		cmocka_unit_test(
-			the_first_ipv4_server_says_whether_it_is_on_loopback),
+			a_server_on_loopback_is_the_first_or_the_only_way),
 		cmocka_unit_test(without_a_server_public_ones_are_used),
 		cmocka_unit_test(given_values_replace_the_hosts),
 		cmocka_unit_test(hosts_are_added_in_every_form),
