@@ -314,13 +314,27 @@ static int change_root(const struct container *c, struct error *err)
 	return 0;
 }
 
+/*
+ * An initramfs is the lowest root there is and cannot be taken off: ours goes
+ * on top of it, which is where ".." and the namespace's root lead to as well.
+ */
+static int cover_root(const struct container *c, struct error *err)
+{
+	if (fchdir(c->root) < 0 || mount(".", "/", NULL, MS_MOVE, NULL) < 0 ||
+	    chroot(".") < 0)
+		return error_sys(err, errno, "cannot cover the root");
+	return 0;
+}
+
 int container_enter_root(struct container *c, struct error *err)
 {
-	if (change_root(c, err) < 0 &&
-	    (err->sys != EINVAL || leave_chroot(err) < 0 ||
-	     change_root(c, err) < 0))
+	int r = change_root(c, err);
+
+	if (r < 0 && err->sys == EINVAL && leave_chroot(err) == 0)
+		r = change_root(c, err);
+	if (r < 0 && (err->sys != EINVAL || cover_root(c, err) < 0))
 		return -1;
-	if (umount2(".", MNT_DETACH) < 0)
+	if (r == 0 && umount2(".", MNT_DETACH) < 0)
 		return error_sys(err, errno, "cannot detach the old root");
 	if (chdir("/") < 0)
 		return error_sys(err, errno, "cannot enter the new root");

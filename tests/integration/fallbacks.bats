@@ -91,6 +91,8 @@ wanted() {
         WHO=root same_without "$call=EPERM"
     done
     same_without clone3=ENOSYS
+    # The root of an initramfs.
+    same_without pivot_root=EINVAL
     same_without keyctl=EPERM pidfd_open=EPERM pidfd_send_signal=EPERM copy_file_range=EPERM fallocate=EOPNOTSUPP \
         renameat2=ENOSYS sync_file_range=ENOSYS
     # A kernel of 2016, as far as it matters.

@@ -107,8 +107,8 @@ INIT
     chmod 755 "$root/init"
 }
 
-# The kernel takes its first files to a root that containers cannot leave, so
-# they only lead to the disk.
+# The kernel's first files lie in memory and cannot be left, which is not what
+# machines are like: they only lead to the disk.
 make_initrd() {
     local first=$work/first
     mkdir -p "$first"/{bin,disk,dev,modules}
