@@ -12,6 +12,7 @@
 #include "builder/sandbox/oci_runtime.h"
 #include "builder/sandbox/sandbox.h"
 #include "store/base/buf.h"
+#include "store/base/idmap.h"
 #include "store/base/io.h"
 
 #define RUNTIMES_MAX 3
@@ -34,7 +35,12 @@ static void probe_ids(struct probe_finding *f, enum userns_kind kind,
 	f->what = "user ids";
 	switch (kind) {
 	case USERNS_NONE:
-		set(f, true, "root, no user namespace needed");
+		if (idmap_is_single())
+			set(f, false,
+			    "root of a user namespace with one id; what made "
+			    "it has to map more ('unshare --map-auto')");
+		else
+			set(f, true, "root, no user namespace needed");
 		return;
 	case USERNS_RANGES:
 		set(f, true, "user namespace with subordinate ids");
@@ -192,7 +198,9 @@ static void probe_mounts(struct probe_finding *f)
 
 	f->what = "new mount API";
 	set(f, works,
-	    works ? "works" : "missing or filtered; mount(2) is used");
+	    works ? "works"
+		  : "missing, filtered, or the mount namespace is another's; "
+		    "mount(2) is used");
 }
 
 static int try_network(char *made_with, size_t size, struct error *err)

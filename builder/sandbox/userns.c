@@ -36,7 +36,9 @@ enum mapping {
 
 static const char *const reasons[] = {
 	[MAPPING_NO_RANGES] =
-		"the user has no ranges in /etc/subuid and /etc/subgid",
+		"the user has no ranges in /etc/subuid and /etc/subgid; root "
+		"gives free ones with 'usermod --add-subuids 100000-165535 "
+		"--add-subgids 100000-165535 USER'",
 	[MAPPING_NO_PROGRAM] =
 		"newuidmap and newgidmap are not installed (package uidmap)",
 	[MAPPING_REFUSED] =

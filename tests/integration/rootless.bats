@@ -93,6 +93,13 @@ as_single() { # COMMAND..
     as_user setpriv --no-new-privs "$@"
 }
 
+@test "info says that there is one id, why, and how to have more" {
+    succeeds as_single shale info
+    says "no   user ids: user namespace with one id: newuidmap was refused; no_new_privs"
+    succeeds as_user unshare --map-root-user shale info
+    says "no   user ids: root of a user namespace with one id; " "yes  engine namespaces: works"
+}
+
 @test "a user with one id keeps the owners that images and COPY name" {
     echo data >file
     dockerfile <<'END'
