@@ -43,12 +43,24 @@ struct curl_exchange {
 	char *input; /* INPUT_SIZE bytes; filled from start to end */
 	size_t input_start, input_end;
 
+	bool changes; /* something over there, which may take its time */
 	bool outside; /* see http_request */
 	bool direct;  /* no proxy between here and the server */
 	bool faulty;  /* `fault` is why a callback gave up */
 	struct error fault;
-	uint64_t moved; /* bytes in either direction, for stalls */
+
+	/* For stalls: bytes in either direction, and patience since. */
+	uint64_t moved;
+	uint64_t moved_before;
+	int64_t waited_ms;
 };
+
+/* From here on the peer has all of its time again. */
+static void be_patient(struct curl_exchange *x)
+{
+	x->moved_before = x->moved;
+	x->waited_ms = 0;
+}
 
 /* ---- callbacks ---- */
 
@@ -78,6 +90,7 @@ static size_t on_header(char *data, size_t one, size_t len, void *ctx)
 	if (status >= 200) {
 		x->base.status = (int)status;
 		x->head_done = true;
+		be_patient(x);
 	}
 	return len;
 }
@@ -279,6 +292,7 @@ static int wait_for_network(struct curl_exchange *x, struct error *err)
 {
 	const struct cancel *cancel = x->transport->options.cancel;
 	struct curl_waitfd canceled = { .events = CURL_WAIT_POLLIN };
+	int64_t since_ms = now_ms();
 
 	if (cancel) {
 		canceled.fd = cancel_fd(cancel);
@@ -287,27 +301,20 @@ static int wait_for_network(struct curl_exchange *x, struct error *err)
 	} else {
 		curl_multi_poll(x->line->multi, NULL, 0, POLL_STEP_MS, NULL);
 	}
+	/* Only this counts: a slow reader of ours is no stall. */
+	x->waited_ms += now_ms() - since_ms;
 	return cancel_check(cancel, err) < 0 ? fail_own(x) : 0;
 }
 
-/* Only time spent waiting counts: a slow reader of ours is no stall. */
-struct patience {
-	int64_t since_ms;
-	uint64_t moved;
-};
-
-static int check_stall(struct curl_exchange *x, struct patience *p,
-		       struct error *err)
+static int check_stall(struct curl_exchange *x, struct error *err)
 {
 	const struct curl_transport_options *o = &x->transport->options;
-	bool waiting = x->base.status == 0 && !x->sending;
-	int64_t limit = waiting ? o->reply_ms : o->stall_ms, now = now_ms();
+	bool waiting = x->base.status == 0 && !x->sending && x->changes;
+	int64_t limit = waiting ? o->reply_ms : o->stall_ms;
 
-	if (x->moved - p->moved >= STALL_BYTES) {
-		p->since_ms = now;
-		p->moved = x->moved;
-	}
-	if (now - p->since_ms < limit)
+	if (x->moved - x->moved_before >= STALL_BYTES)
+		be_patient(x);
+	if (x->waited_ms < limit)
 		return 0;
 	x->base.failure = HTTP_STALLED;
 	return error_set(err, ERROR_NETWORK,
@@ -318,16 +325,13 @@ static int check_stall(struct curl_exchange *x, struct patience *p,
 /* Until the head is there, or (`body`) some of the body, or all is over. */
 static int drive(struct curl_exchange *x, bool body, struct error *err)
 {
-	struct patience patience = { now_ms(), x->moved };
-
 	for (;;) {
 		if (step(x, err) < 0)
 			return -1;
 		if (x->ended || (x->head_done && !body) ||
 		    (body && x->input_start < x->input_end))
 			return 0;
-		if (check_stall(x, &patience, err) < 0 ||
-		    wait_for_network(x, err) < 0)
+		if (check_stall(x, err) < 0 || wait_for_network(x, err) < 0)
 			return -1;
 	}
 }
@@ -555,6 +559,7 @@ static int transport_open(struct http_transport *base,
 	x->base.read = exchange_read;
 	x->base.free = exchange_free;
 	x->transport = (struct curl_transport *)base;
+	x->changes = strcmp(rq->method, "GET") && strcmp(rq->method, "HEAD");
 	x->outside = rq->outside;
 	if (prepare(x, rq, err) < 0) {
 		exchange_free(&x->base);

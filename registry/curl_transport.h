@@ -9,7 +9,7 @@ struct curl_transport_options {
 	const struct cancel *cancel; /* or NULL; borrowed */
 	int64_t connect_ms;	     /* for name lookup, TCP and TLS together */
 	int64_t stall_ms; /* fewer than 1 KiB in so long is a stall */
-	int64_t reply_ms; /* for a reply once the request is sent */
+	int64_t reply_ms; /* for a reply to what changes something, once sent */
 };
 
 /*

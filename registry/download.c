@@ -22,6 +22,7 @@ struct transfer {
 	struct url url;	  /* where it is asked for now */
 	char *basic;	  /* from the user in the URL, or NULL */
 	unsigned redirects;
+	bool here; /* the first server is on this machine */
 	int fd;
 	struct hash *hash;
 	uint64_t size;
@@ -134,6 +135,8 @@ static int send_once(struct transfer *t, struct http_exchange **ret,
 		.url = t->url.text,
 		.headers = &fields,
 		.tls = &tls,
+		.outside = t->redirects && !t->here &&
+			   strcmp(t->url.host, t->first.host) != 0,
 	};
 
 	/* Private authorities count here as they do for registries. */
@@ -163,10 +166,9 @@ static int follow(struct transfer *t, const struct http_exchange *x,
 		return error_set(err, ERROR_REFUSED,
 				 "%s redirects to plain HTTP, '%s'",
 				 t->url.authority, to.authority);
-	if (url_host_place(to.host) == URL_LINK_LOCAL &&
-	    url_host_place(t->first.host) != URL_LINK_LOCAL)
+	if (!url_may_lead(t->first.host, t->here, &to))
 		return error_set(err, ERROR_REFUSED,
-				 "%s redirects to a link-local address, '%s'",
+				 "%s redirects to a local address, '%s'",
 				 t->url.authority, to.authority);
 	url_release(&t->url);
 	t->url = to;
@@ -194,6 +196,9 @@ static int find(struct transfer *t, struct http_exchange **ret,
 
 		if (send_once(t, &x, err) < 0)
 			return -1;
+		if (!t->redirects)
+			t->here = x->local ||
+				  url_host_place(t->first.host) == URL_LOOPBACK;
 		if (x->status == 200 ||
 		    (x->status == 304 && is_conditional(t->rq))) {
 			*ret = steal_pointer(&x);

@@ -163,10 +163,7 @@ bool host_is_stranger(const struct host *h, const struct url *to)
 int host_check_place(const struct host *h, const struct url *to,
 		     const char *what, struct error *err)
 {
-	enum url_place place = url_host_place(to->host);
-
-	if (place == URL_ELSEWHERE || !strcmp(to->host, h->base.host) ||
-	    (place == URL_LOOPBACK && h->here))
+	if (url_may_lead(h->base.host, h->here, to))
 		return 0;
 	return error_set(err, ERROR_REFUSED,
 			 "%s %s on a local address, '%s'; nothing was sent "

@@ -213,6 +213,14 @@ enum url_place url_host_place(const char *host)
 	return URL_ELSEWHERE;
 }
 
+bool url_may_lead(const char *from, bool here, const struct url *to)
+{
+	enum url_place place = url_host_place(to->host);
+
+	return place == URL_ELSEWHERE || !strcmp(to->host, from) ||
+	       (place == URL_LOOPBACK && here);
+}
+
 void url_escape(struct buf *out, const char *text)
 {
 	for (; *text; text++) {

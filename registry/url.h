@@ -47,6 +47,13 @@ enum url_place {
  */
 enum url_place url_host_place(const char *host);
 
+/*
+ * A server called `from`, which is `here` (on this machine) or not, names `to`
+ * as the place to go on at. May it, by the literal address? Nobody leads to
+ * where only this machine or its link can see, but whoever is there already.
+ */
+bool url_may_lead(const char *from, bool here, const struct url *to);
+
 /* Append "key=value" percent-encoded, after '?' or '&' as `url` needs. */
 void url_add_query(struct buf *url, const char *key, const char *value);
 

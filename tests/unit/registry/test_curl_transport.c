@@ -23,6 +23,7 @@ struct say {
 	bool keep;     /* answer the next request on the same connection */
 	bool reset;    /* end with a reset instead of an orderly close */
 	bool hang;     /* never end, until the client does */
+	bool drip;     /* the same, a byte now and then */
 };
 
 struct server {
@@ -80,6 +81,8 @@ static void hang_up(int fd, const struct say *say)
 	struct linger now = { .l_onoff = 1 };
 	char waste[64];
 
+	while (say->drip && send(fd, ".", 1, MSG_NOSIGNAL) == 1)
+		usleep(50000);
 	while (say->hang && recv(fd, waste, sizeof(waste), 0) > 0)
 		;
 	if (say->reset)
@@ -144,7 +147,7 @@ static struct http_transport *transport(const struct cancel *cancel)
 		.cancel = cancel,
 		.connect_ms = 5000,
 		.stall_ms = STALL_MS,
-		.reply_ms = STALL_MS,
+		.reply_ms = 60000,
 	};
 	struct http_transport *t = NULL;
 	struct error err = ERROR_INIT;
@@ -276,6 +279,8 @@ static void a_silent_server_is_given_up(void **state)
 		{ .text = "", .hang = true },
 		{ .text = "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhello",
 		  .hang = true },
+		{ .text = "HTTP/1.1 200 OK\r\nContent-Length: 9999\r\n\r\n",
+		  .drip = true },
 	};
 
 	(void)state;

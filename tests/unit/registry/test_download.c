@@ -148,8 +148,10 @@ static void a_redirect_may_not_lower_the_guard(void **state)
 		{ "http://h/file", "https://h/file: h redirects to plain HTTP, "
 				   "'h'" },
 		{ "https://169.254.169.254/", "https://h/file: h redirects to "
-					      "a link-local address, "
+					      "a local address, "
 					      "'169.254.169.254'" },
+		{ "https://127.1/", "https://h/file: h redirects to a local "
+				    "address, '127.1'" },
 		{ "file:///etc/passwd", "https://h/file: refused the URL "
 					"'file:///etc/passwd': only http and "
 					"https are spoken" },
