@@ -512,7 +512,7 @@ ADD $1 /x/" >Dockerfile
     }
     failing "$WEB/status/404" "invalid response status 404"
     failing "$WEB/to/file:///etc/passwd" "only http and https"
-    failing "$WEB/to/http://169.254.169.254/latest" "link-local"
+    failing "$WEB/to/http://169.254.169.254/latest" "a local address"
     failing "$WEB/to/$WEB/to/$WEB/to/$WEB/to/$WEB/to/$WEB/to/$WEB/to/$WEB/to/$WEB/to/$WEB/to/$WEB/to/$WEB/file" "more than 10 redirects"
     failing "$WEB/%2e%2e" "names no file"
     failing "$WEB/a%00b" "bad escape"
