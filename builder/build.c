@@ -255,7 +255,8 @@ static int save_image(struct build *b, struct image **ret, struct error *err)
 			     b->options->inline_cache ? b->options->solve.cache
 						      : NULL,
 			     err) < 0 ||
-	    image_save(b->env->batch, image, b->options->format, err) < 0 ||
+	    image_save_watched(b->env->batch, image, b->options->format,
+			       b->options->watch, err) < 0 ||
 	    publish(b, image, err) < 0)
 		return -1;
 	*ret = steal_pointer(&image);

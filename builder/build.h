@@ -25,6 +25,8 @@ struct build_options {
 	bool inline_cache;	/* solve.cache goes into the image's config */
 	/* What blobs the outputs are going to want, or NULL. */
 	const struct layer_format *format;
+	/* Whoever wants the layers while they are read for that, or NULL. */
+	const struct image_watch *watch;
 	bool pull;		    /* ask the registry for every base image */
 	struct solve_options solve; /* limits, network, entitlements; the rest
 				       is filled in */

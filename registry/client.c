@@ -248,11 +248,11 @@ void client_warn(struct registry *r, const struct host *h,
 	http_tell(&r->http, "warning from %s: %s", h->domain, text);
 }
 
-void client_transfer(const struct registry *r, const struct digest *blob,
+void client_transfer(const struct registry *r, const char *what,
 		     int64_t current, int64_t total, const char *note)
 {
 	const struct registry_events *e = &r->options.events;
 
 	if (e->transfer)
-		e->transfer(e->ctx, blob, current, total, note);
+		e->transfer(e->ctx, what, current, total, note);
 }

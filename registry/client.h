@@ -51,7 +51,7 @@ bool client_knows(struct registry *r, const char *key);
 void client_learn(struct registry *r, const char *key);
 
 /* Report progress, if somebody listens. */
-void client_transfer(const struct registry *r, const struct digest *blob,
+void client_transfer(const struct registry *r, const char *what,
 		     int64_t current, int64_t total, const char *note);
 
 #endif

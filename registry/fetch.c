@@ -43,7 +43,7 @@ static void report(struct blob_stream *b)
 	if (b->offset - b->reported < REPORT_BYTES && !last)
 		return;
 	b->reported = b->offset;
-	client_transfer(b->r, &b->digest, b->offset, b->size, NULL);
+	client_transfer(b->r, b->digest.text, b->offset, b->size, NULL);
 }
 
 /* Does "bytes 5-9/10" start where we are? */

@@ -23,11 +23,12 @@ struct registry;
 /* Told of transfers; may be called from any thread. */
 struct registry_events {
 	/*
-	 * `current` of `total` bytes of a blob (total -1: unknown). `note` is
+	 * `current` of `total` bytes (total -1: unknown) of `what`: a blob's
+	 * digest or, where only the end tells that, a layer's name. `note` is
 	 * NULL, or why nothing moves: "already exists", "mounted from
 	 * docker.io/library/alpine".
 	 */
-	void (*transfer)(void *ctx, const struct digest *blob, int64_t current,
+	void (*transfer)(void *ctx, const char *what, int64_t current,
 			 int64_t total, const char *note);
 	/* A Warning header or a retry, one line. */
 	void (*message)(void *ctx, const char *line);

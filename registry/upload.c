@@ -66,8 +66,7 @@ static int prepare_retry(struct upload_session *s, const struct error *why,
 	if (!upload_session_may_resume(s, why))
 		s->open = false;
 	error_message(why, text, sizeof(text));
-	http_tell(http, "sending %s: %s; trying again", s->source.id.text,
-		  text);
+	http_tell(http, "sending %s: %s; trying again", s->source.what, text);
 	return http_wait(http, wait_ms < 0 ? http_backoff(http, n) : wait_ms,
 			 err);
 }
@@ -82,13 +81,13 @@ static int upload(struct upload_session *s, struct error *err)
 
 		if (!may_retry(s, &a, err, n))
 			return error_wrap(err, "sending %s to %s/%s",
-					  s->source.id.text, u->host->domain,
+					  s->source.what, u->host->domain,
 					  u->repository);
 		if (prepare_retry(s, &why, n, err) < 0)
 			return -1;
 	}
 	if (*a.note)
-		client_transfer(u->r, &s->source.id,
+		client_transfer(u->r, s->source.what,
 				upload_session_blob(s)->size,
 				upload_session_blob(s)->size, a.note);
 	return 0;
@@ -103,32 +102,54 @@ static int presence_key(const struct upload *u, const struct digest *digest,
 	return buf_check(ret, "sending a blob", err);
 }
 
-int upload_blob(const struct upload *u, struct error *err)
+/* Has this client seen it there? 1, 0, -1. */
+static int is_known(const struct upload *u, struct error *err)
 {
-	AUTO(upload_session_release) struct upload_session s = { 0 };
 	AUTO(buf_release) struct buf key = BUF_INIT;
 
+	if (!u->desc)
+		return 0;
 	if (presence_key(u, &u->desc->digest, &key, err) < 0)
 		return -1;
-	if (client_knows(u->r, key.data))
-		return 0;
-	if (upload_session_init(&s, u, err) < 0 || upload(&s, err) < 0)
+	return client_knows(u->r, key.data);
+}
+
+static int upload_and_note(struct upload_session *s, const struct upload *u,
+			   struct error *err)
+{
+	AUTO(buf_release) struct buf key = BUF_INIT;
+
+	if (upload_session_init(s, u, err) < 0 || upload(s, err) < 0 ||
+	    presence_key(u, &upload_session_blob(s)->digest, &key, err) < 0)
 		return -1;
 	client_learn(u->r, key.data);
 	return 0;
+}
+
+int upload_blob(const struct upload *u, struct error *err)
+{
+	AUTO(upload_session_release) struct upload_session s = { 0 };
+	int known = is_known(u, err);
+
+	if (known)
+		return known < 0 ? -1 : 0;
+	return upload_and_note(&s, u, err);
 }
 
 int upload_layer(const struct upload *u, struct descriptor *made,
 		 struct digest *diff_id, struct error *err)
 {
 	AUTO(upload_session_release) struct upload_session s = { 0 };
-	AUTO(buf_release) struct buf key = BUF_INIT;
+	int known = is_known(u, err);
 
-	if (upload_session_init(&s, u, err) < 0 || upload(&s, err) < 0 ||
-	    presence_key(u, &upload_session_blob(&s)->digest, &key, err) < 0)
+	if (known < 0 || (!known && upload_and_note(&s, u, err) < 0))
 		return -1;
-	client_learn(u->r, key.data);
+	if (s.made.media_type) {
+		*diff_id = s.diff_id;
+		return descriptor_copy(&s.made, made, err);
+	}
 	/* Of what was there already only the descriptor was needed. */
-	*diff_id = s.made.media_type ? s.diff_id : s.source.id;
-	return descriptor_copy(upload_session_blob(&s), made, err);
+	if (layer_diff_id(u->layer, diff_id, err) < 0)
+		return -1;
+	return descriptor_copy(u->desc, made, err);
 }

@@ -1,5 +1,7 @@
 #include "registry/upload_source.h"
 
+#include <string.h>
+
 #include "registry/fetch.h"
 #include "store/blob.h"
 
@@ -9,11 +11,13 @@ int upload_source_init(struct upload_source *s, const struct upload *u,
 		       struct error *err)
 {
 	*s = (struct upload_source){ .u = u, .size = -1 };
-	if (u->layer)
-		return layer_diff_id(u->layer, &s->id, err);
-	s->id = u->desc->digest;
+	if (u->layer) {
+		s->what = layer_id(u->layer, err);
+		return s->what ? 0 : -1;
+	}
 	s->size = u->desc->size;
-	return 0;
+	s->what = strdup(u->desc->digest.text);
+	return s->what ? 0 : error_nomem(err, "sending a blob");
 }
 
 void upload_source_close(struct upload_source *s)
@@ -27,6 +31,7 @@ void upload_source_close(struct upload_source *s)
 void upload_source_release(struct upload_source *s)
 {
 	upload_source_close(s);
+	free(s->what);
 }
 
 /* ---- where they are ---- */
@@ -103,7 +108,7 @@ static void report(struct upload_source *s)
 	if (s->at - s->reported < REPORT_BYTES && !last)
 		return;
 	s->reported = s->at;
-	client_transfer(s->u->r, &s->id, s->at, s->ended ? s->at : s->size,
+	client_transfer(s->u->r, s->what, s->at, s->ended ? s->at : s->size,
 			NULL);
 }
 
@@ -135,7 +140,7 @@ static int skip(struct upload_source *s, int64_t offset, struct error *err)
 			return error_set(err, ERROR_INTEGRITY,
 					 "the registry has more of %s than "
 					 "there is",
-					 s->id.text);
+					 s->what);
 	}
 	return 0;
 }

@@ -6,7 +6,7 @@
 
 struct upload_source {
 	const struct upload *u;
-	struct digest id;    /* names the transfer to the user */
+	char *what;	     /* names the transfer to the user */
 	int64_t size;	     /* -1: known at the end only */
 	struct stream *open; /* read as far as `at`; NULL: not open */
 	int64_t at;

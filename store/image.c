@@ -61,9 +61,19 @@ static int put_config(struct batch *b, const json_t *config, struct digest *id,
 /* Learning the diffIDs of an image's layers. */
 struct naming {
 	struct image *img;
-	const struct layer_format *format;
+	const struct layer_format *format; /* or NULL */
+	const struct image_watch *watch;   /* or NULL */
 	struct digest *ids;
 };
+
+/* Elsewhere if somebody wants to: 1; in the store: 0. */
+static int make_elsewhere(const struct image_watch *w, struct layer *l,
+			  const struct layer_format *format,
+			  struct descriptor *ret, struct digest *diff_id,
+			  struct error *err)
+{
+	return w && w->make ? w->make(w->ctx, l, format, ret, diff_id, err) : 0;
+}
 
 /* One layer, read at most once. */
 static int name_layer(void *ctx, size_t i, struct error *err)
@@ -71,27 +81,40 @@ static int name_layer(void *ctx, size_t i, struct error *err)
 	struct naming *n = ctx;
 	struct layer *l = n->img->layers[i];
 	AUTO(descriptor_release) struct descriptor blob = { 0 };
+	int done =
+		make_elsewhere(n->watch, l, n->format, &blob, &n->ids[i], err);
 
+	if (done)
+		return done < 0 ? -1 : 0;
 	/* A clamped blob is of another diffID than the config names. */
 	if (!n->format || n->format->clamp || layer_has_diff_id(l))
 		return layer_diff_id(l, &n->ids[i], err);
 	return layer_blob(l, n->format, false, &blob, &n->ids[i], err);
 }
 
-int image_save(struct batch *b, struct image *img,
-	       const struct layer_format *format, struct error *err)
+int image_save_watched(struct batch *b, struct image *img,
+		       const struct layer_format *format,
+		       const struct image_watch *watch, struct error *err)
 {
 	autofree struct digest *ids = calloc(img->n_layers + 1, sizeof(*ids));
-	struct naming n = { .img = img, .format = format, .ids = ids };
+	struct naming n = {
+		.img = img, .format = format, .watch = watch, .ids = ids
+	};
+	size_t at_once = watch ? LAYERS_AT_ONCE : parallel_cpus();
 	uint64_t size_bytes;
 
 	if (!ids)
 		return error_nomem(err, "saving an image");
-	if (parallel_for(img->n_layers, parallel_cpus(), name_layer, &n, err) <
-		    0 ||
+	if (parallel_for(img->n_layers, at_once, name_layer, &n, err) < 0 ||
 	    image_config_set_diff_ids(img->config, ids, img->n_layers, err) < 0)
 		return -1;
 	return put_config(b, img->config, &img->id, &size_bytes, err);
+}
+
+int image_save(struct batch *b, struct image *img,
+	       const struct layer_format *format, struct error *err)
+{
+	return image_save_watched(b, img, format, NULL, err);
 }
 
 static int open_layers(struct batch *b, struct image *img, struct error *err)
@@ -171,15 +194,13 @@ static int rename_type(struct descriptor *d, bool docker, struct error *err)
 	return 0;
 }
 
-/* Elsewhere if somebody wants to: 1; in the store: 0. */
+/* 1: elsewhere; 0: in the store. */
 static int make_blob(const struct making *m, size_t i,
 		     const struct layer_format *format, struct error *err)
 {
 	struct layer *l = m->img->layers[i];
-	const struct image_watch *w = m->watch;
-	int done = w && w->make ? w->make(w->ctx, l, format, &m->layers[i],
-					  &m->diff_ids[i], err)
-				: 0;
+	int done = make_elsewhere(m->watch, l, format, &m->layers[i],
+				  &m->diff_ids[i], err);
 
 	return done ? done
 		    : layer_blob(l, format, m->fetch, &m->layers[i],

@@ -37,6 +37,32 @@ int image_add_layer(struct image *img, struct layer *l, struct error *err);
 int image_save(struct batch *b, struct image *img,
 	       const struct layer_format *format, struct error *err);
 
+/* Told of each layer; from many threads, a failure ends it all. */
+struct image_watch {
+	/*
+	 * Have the layer's blob made elsewhere than in the store: 1, 0 (make
+	 * it here), or -1. As layer_blob().
+	 */
+	int (*make)(void *ctx, struct layer *l,
+		    const struct layer_format *format, struct descriptor *ret,
+		    struct digest *diff_id, struct error *err);
+	/*
+	 * Its blob is in the store, or remote. Not called after a make(), nor
+	 * by image_save_watched().
+	 */
+	int (*layer)(void *ctx, struct layer *l, const struct descriptor *blob,
+		     struct error *err);
+	void *ctx;
+};
+
+/*
+ * The same (with a format), so that a layer can be sent by the reading that
+ * learns its diffID.
+ */
+int image_save_watched(struct batch *b, struct image *img,
+		       const struct layer_format *format,
+		       const struct image_watch *watch, struct error *err);
+
 /*
  * Have no file of the layers above the base one that is later than `epoch`
  * (seconds): those layers become others. Before image_save().
@@ -64,22 +90,6 @@ int image_manifest(struct batch *b, struct image *img,
 		   const struct layer_format *format, bool fetch,
 		   const json_t *annotations, struct descriptor *ret,
 		   struct error *err);
-
-/* Told of each layer of a manifest; from many threads, a failure ends it all.
- */
-struct image_watch {
-	/*
-	 * Have the layer's blob made elsewhere than in the store: 1, 0 (make
-	 * it here), or -1. As layer_blob().
-	 */
-	int (*make)(void *ctx, struct layer *l,
-		    const struct layer_format *format, struct descriptor *ret,
-		    struct digest *diff_id, struct error *err);
-	/* Its blob is in the store, or remote. Not called after a make(). */
-	int (*layer)(void *ctx, struct layer *l, const struct descriptor *blob,
-		     struct error *err);
-	void *ctx;
-};
 
 /* The same, so that some layers can be sent while others are being made. */
 int image_manifest_watched(struct batch *b, struct image *img,

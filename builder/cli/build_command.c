@@ -3,6 +3,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "builder/cli/build_outputs.h"
 #include "builder/cli/commands.h"
 #include "builder/secret.h"
 
@@ -155,49 +156,6 @@ static int parse_tags(struct build_command *c, struct error *err)
 	return strv_check(&c->names, "reading tags", err);
 }
 
-static int add_output(struct build_command *c, const char *text,
-		      struct error *err)
-{
-	struct output *grown =
-		realloc(c->parsed, (c->n_parsed + 1) * sizeof(*grown));
-
-	if (!grown)
-		return error_nomem(err, "reading outputs");
-	c->parsed = grown;
-	if (output_parse(text, &grown[c->n_parsed], err) < 0)
-		return -1;
-	strv_append_all(&c->names, &grown[c->n_parsed].names);
-	c->n_parsed++;
-	return strv_check(&c->names, "reading outputs", err);
-}
-
-static int parse_outputs(struct build_command *c, struct error *err)
-{
-	size_t i;
-
-	for (i = 0; i < c->outputs.len; i++)
-		if (add_output(c, c->outputs.items[i], err) < 0)
-			return -1;
-	if (c->push && add_output(c, "type=registry", err) < 0)
-		return -1;
-	for (i = 0; i < c->n_parsed; i++)
-		if (c->parsed[i].push && !c->names.len)
-			return error_set(err, ERROR_USAGE,
-					 "pushing needs a name: -t NAME");
-	return 0;
-}
-
-/* The first output that is made of blobs says of which kind. */
-static const struct layer_format *wanted_format(const struct build_command *c)
-{
-	size_t i;
-
-	for (i = 0; i < c->n_parsed; i++)
-		if (output_wants_blobs(&c->parsed[i]))
-			return &c->parsed[i].format;
-	return NULL;
-}
-
 static int parse_network(const char *text, struct solve_options *so,
 			 struct error *err)
 {
@@ -282,7 +240,7 @@ static int make_options(struct build_command *c, struct build_options *ret,
 		.no_cache = c->no_cache,
 		.rewrite_timestamp = c->rewrite_timestamp,
 		.pull = c->pull,
-		.format = wanted_format(c),
+		.format = build_outputs_format(c),
 		.inline_cache = cache_options_have_inline(&c->cache_to),
 		.solve = { .add_hosts = c->add_hosts,
 			   .cache = c->cache_to.len ? &c->cache : NULL,
@@ -388,11 +346,12 @@ int build_command_parse(struct build_command *c, int argc, char **argv,
 
 	if (rc <= 0)
 		return rc;
-	if (parse_tags(c, err) < 0 || parse_outputs(c, err) < 0 ||
+	if (parse_tags(c, err) < 0 || build_outputs_parse(c, err) < 0 ||
 	    apply_inline_cache(c, err) < 0 || parse_caches(c, err) < 0 ||
 	    apply_epoch(c, err) < 0 || parse_call(c, err) < 0 ||
 	    make_options(c, ret, err) < 0)
 		return -1;
+	build_outputs_share(c);
 	c->session.timeout_ms = c->limits.timeout_ms;
 	c->session.quiet = c->quiet;
 	return 1;

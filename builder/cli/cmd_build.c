@@ -3,6 +3,7 @@
 #include "builder/build.h"
 #include "builder/cli/auto_prune.h"
 #include "builder/cli/build_command.h"
+#include "builder/cli/build_outputs.h"
 #include "builder/cli/build_report.h"
 #include "builder/cli/commands.h"
 #include "builder/cli/mount_transfer.h"
@@ -49,6 +50,25 @@ static int cache_platform(const struct build_command *c, struct platform *ret,
 	return c->platform ? platform_parse(c->platform, ret, err) : 0;
 }
 
+/*
+ * Have layers that only a push wants sent while they are read for the first
+ * time. What is to be verified goes nowhere before that.
+ */
+static int push_ahead(struct session *s, struct build_command *c,
+		      struct build_options *options, struct push_ahead **ret,
+		      struct error *err)
+{
+	struct output *o = build_outputs_sole_push(c);
+
+	if (!o || c->verify)
+		return 0;
+	if (push_ahead_new(s, output_names(o, &c->names), ret, err) < 0)
+		return -1;
+	o->ahead = *ret;
+	options->watch = push_ahead_watch(*ret);
+	return 0;
+}
+
 /* The build with its outputs, between the caches it is given and gives. */
 static int build_with_caches(struct session *s, struct build_command *c,
 			     struct build_options *options,
@@ -56,6 +76,7 @@ static int build_with_caches(struct session *s, struct build_command *c,
 			     struct error *err)
 {
 	AUTO(ssh_agents_free) struct ssh_agents *ssh = NULL;
+	AUTO(push_ahead_free) struct push_ahead *ahead = NULL;
 	AUTO(mount_import_release)
 	struct mount_import mounts = MOUNT_IMPORT_INIT(s, &c->mount_from);
 	const struct mount_seeder seeder = { mount_import_seed, &mounts };
@@ -67,7 +88,8 @@ static int build_with_caches(struct session *s, struct build_command *c,
 	env.ssh = ssh;
 	if (c->mount_from.len)
 		options->solve.seeder = &seeder;
-	if (cache_platform(c, &platform, err) < 0 ||
+	if (push_ahead(s, c, options, &ahead, err) < 0 ||
+	    cache_platform(c, &platform, err) < 0 ||
 	    cache_options_import(s, &c->cache_from, &platform, err) < 0 ||
 	    build_run(options, &env, result, report, err) < 0 ||
 	    (c->verify &&

@@ -46,6 +46,7 @@ static int push(struct session *s, const struct push_command *c,
 {
 	AUTO(image_free) struct image *image = NULL;
 	AUTO(strv_release) struct strv names = STRV_INIT;
+	const struct output_push how = { .names = &names, .format = &c->how };
 	autofree char *label = NULL;
 	struct digest manifest;
 	unsigned step;
@@ -60,7 +61,7 @@ static int push(struct session *s, const struct push_command *c,
 		return error_nomem(err, "pushing an image");
 	step = s->transfer_step = progress_add(s->progress, label);
 	progress_start(s->progress, step);
-	rc = output_push(s, image, &names, &c->how, NULL, &manifest, err);
+	rc = output_push(s, image, &how, &manifest, err);
 	progress_end(s->progress, step, rc < 0 ? PROGRESS_ERROR : PROGRESS_DONE,
 		     rc < 0 ? "failed" : NULL);
 	if (rc == 0)

@@ -226,6 +226,12 @@ int output_parse(const char *text, struct output *ret, struct error *err)
 	return 0;
 }
 
+const struct strv *output_names(const struct output *o,
+				const struct strv *names)
+{
+	return o->names.len ? &o->names : names;
+}
+
 bool output_wants_blobs(const struct output *o)
 {
 	/* Rewritten times are another layer, which is made later. */

@@ -1,4 +1,5 @@
 /* Images on their way to registries. */
+#include <pthread.h>
 #include <string.h>
 
 #include "builder/cli/output.h"
@@ -90,13 +91,16 @@ static int push_targets_init(struct push_targets *t, struct session *s,
 	return parse_targets(t, names, err);
 }
 
-/* The image's manifest; its layers are where it goes afterwards. */
+/*
+ * The image's manifest; its layers are where it goes afterwards. `keep`: from
+ * the store, where what had to be compressed stays.
+ */
 static int push_layers(struct push_targets *to, struct image *image,
-		       const struct layer_format *format,
+		       const struct layer_format *format, bool keep,
 		       const json_t *annotations, struct descriptor *ret,
 		       struct error *err)
 {
-	const struct image_watch watch = { .make = send_layer,
+	const struct image_watch watch = { .make = keep ? NULL : send_layer,
 					   .layer = push_layer,
 					   .ctx = to };
 
@@ -112,23 +116,108 @@ static int push_tags(const struct push_targets *to, const struct strv *names,
 	return parallel_for(to->n, TAGS_AT_ONCE, push_tag, &t, err);
 }
 
+/* ---- ahead of the image ---- */
+
+struct push_ahead {
+	struct push_targets to;
+	struct image_watch watch;
+	pthread_mutex_t lock;
+	struct error why; /* the first failure, if there was one */
+};
+
+static bool ahead_failed(struct push_ahead *a, struct error *why)
+{
+	bool failed;
+
+	pthread_mutex_lock(&a->lock);
+	failed = a->why.kind != ERROR_NONE;
+	if (failed)
+		*why = a->why;
+	pthread_mutex_unlock(&a->lock);
+	return failed;
+}
+
+static void note_failure(struct push_ahead *a, const struct error *why)
+{
+	pthread_mutex_lock(&a->lock);
+	if (a->why.kind == ERROR_NONE)
+		a->why = *why;
+	pthread_mutex_unlock(&a->lock);
+}
+
+static int send_ahead(void *ctx, struct layer *l,
+		      const struct layer_format *format, struct descriptor *ret,
+		      struct digest *diff_id, struct error *err)
+{
+	struct push_ahead *a = ctx;
+	int done;
+
+	if (ahead_failed(a, err))
+		return 0;
+	done = send_layer(&a->to, l, format, ret, diff_id, err);
+	if (done >= 0 || err->kind == ERROR_CANCELED)
+		return done;
+	note_failure(a, err);
+	return 0;
+}
+
+int push_ahead_new(struct session *s, const struct strv *names,
+		   struct push_ahead **ret, struct error *err)
+{
+	AUTO(push_ahead_free) struct push_ahead *a = calloc(1, sizeof(*a));
+
+	if (!a)
+		return error_nomem(err, "pushing an image");
+	pthread_mutex_init(&a->lock, NULL);
+	a->watch = (struct image_watch){ .make = send_ahead, .ctx = a };
+	if (push_targets_init(&a->to, s, names, err) < 0)
+		return -1;
+	*ret = steal_pointer(&a);
+	return 0;
+}
+
+void push_ahead_free(struct push_ahead *a)
+{
+	if (!a)
+		return;
+	push_targets_release(&a->to);
+	pthread_mutex_destroy(&a->lock);
+	free(a);
+}
+
+const struct image_watch *push_ahead_watch(struct push_ahead *a)
+{
+	return &a->watch;
+}
+
+/* ---- images ---- */
+
+static int push_to(struct push_targets *to, struct image *image,
+		   const struct output_push *how, struct descriptor *ret,
+		   struct error *err)
+{
+	if ((how->ahead && ahead_failed(how->ahead, err)) ||
+	    push_layers(to, image, how->format, how->keep, how->annotations,
+			ret, err) < 0)
+		return error_wrap(err, "pushing %s", how->names->items[0]);
+	return push_tags(to, how->names, ret, err);
+}
+
 int output_push(struct session *s, struct image *image,
-		const struct strv *names, const struct layer_format *format,
-		const json_t *annotations, struct digest *manifest,
+		const struct output_push *how, struct digest *manifest,
 		struct error *err)
 {
 	AUTO(descriptor_release) struct descriptor desc = { 0 };
 	AUTO(push_targets_release) struct push_targets to = { 0 };
 
-	if (push_targets_init(&to, s, names, err) < 0)
-		return -1;
-	if (push_layers(&to, image, format, annotations, &desc, err) < 0)
-		return error_wrap(err, "pushing %s", names->items[0]);
-	if (push_tags(&to, names, &desc, err) < 0)
+	if (push_targets_init(&to, s, how->names, err) < 0 ||
+	    push_to(&to, image, how, &desc, err) < 0)
 		return -1;
 	*manifest = desc.digest;
 	return batch_publish(s->batch, err);
 }
+
+/* ---- indexes ---- */
 
 /* An index may hold images of both kinds: none is changed for it. */
 static int push_item(struct push_targets *to, struct image *image,
@@ -138,7 +227,7 @@ static int push_item(struct push_targets *to, struct image *image,
 	struct layer_format kept = *format;
 
 	kept.docker |= image_came_as_docker(to->s->batch, image);
-	return push_layers(to, image, &kept, NULL, ret, err);
+	return push_layers(to, image, &kept, false, NULL, ret, err);
 }
 
 static void items_release(struct manifest *index)

@@ -85,6 +85,20 @@ static int write_directory(const struct job *job, struct error *err)
 	return 0;
 }
 
+static int push_image(const struct job *job, struct error *err)
+{
+	const struct output_push how = {
+		.names = job->images[0].names,
+		.format = &job->format,
+		.annotations = job->o->annotations,
+		.keep = job->o->keep_blobs,
+		.ahead = job->o->ahead,
+	};
+
+	return output_push(job->s, job->images[0].image, &how,
+			   &job->result->manifest, err);
+}
+
 static int run_job(const struct job *job, struct error *err)
 {
 	switch (job->o->kind) {
@@ -93,10 +107,7 @@ static int run_job(const struct job *job, struct error *err)
 	case OUTPUT_IMAGE:
 		if (!job->o->push)
 			return 0;
-		return output_push(job->s, job->images[0].image,
-				   job->images[0].names, &job->format,
-				   job->o->annotations, &job->result->manifest,
-				   err);
+		return push_image(job, err);
 	case OUTPUT_LOCAL:
 		return write_directory(job, err);
 	default:
@@ -143,7 +154,7 @@ int output_write(struct session *s, const struct output *o, struct image *image,
 {
 	const struct output_image item = {
 		.image = image,
-		.names = o->names.len ? &o->names : names,
+		.names = output_names(o, names),
 	};
 	struct job job = { .s = s,
 			   .o = o,

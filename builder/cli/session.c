@@ -52,13 +52,13 @@ static int open_progress(const struct session_options *options,
 	return progress_new(mode, STDERR_FILENO, ret, err);
 }
 
-static void on_transfer(void *ctx, const struct digest *blob, int64_t current,
+static void on_transfer(void *ctx, const char *what, int64_t current,
 			int64_t total, const char *note)
 {
 	struct session *s = ctx;
 
-	progress_transfer(s->progress, s->transfer_step, blob->text, current,
-			  total, note);
+	progress_transfer(s->progress, s->transfer_step, what, current, total,
+			  note);
 }
 
 static void on_message(void *ctx, const char *line)

@@ -48,6 +48,7 @@ int verify_build(const struct build_options *options,
 		return -1;
 	anew.no_cache = anew.trial = true;
 	anew.inline_cache = false;
+	anew.watch = NULL;
 	anew.solve.explain = NULL;
 	anew.solve.cache = NULL;
 	own.batch = batch;

@@ -106,6 +106,47 @@ recorded_start() {
     arrived "$REGISTRY/app:1"
 }
 
+@test "build --push reads a new layer once, sends it on its way and keeps no blob" {
+    command -v strace >/dev/null || skip "needs strace"
+    recorded_start
+    head -c 3000000 /dev/urandom >noise
+    printf 'FROM %s/busybox:static\nRUN head -c 2000000 /dev/urandom >/rnd\nCOPY noise /\n' "$BASE" >Dockerfile
+    ASAN_OPTIONS=detect_leaks=0 succeeds strace -f -qq -o "$T/opens" -e trace=openat,openat2 \
+        "$SHALE" build --push -t "$REGISTRY/a:1" -t "$REGISTRY/b:1" .
+    equal "$(grep -c '"rnd", O_RDONLY' "$T/opens")" 1
+    equal "$(find "$SHALE_ROOT/blobs/sha256" -type f -size +100k | wc -l)" 0
+    equal "$(find "$SHALE_ROOT/layers/sha256" -name "sent.gzip.*" | wc -l)" 2
+    # Each of the two goes up once, and from there to the other repository.
+    equal "$(grep -c "^PATCH " "$T/requests")" 2
+    equal "$(grep -c "^POST /v2/b/blobs/uploads/?mount=.*from=a" "$T/requests")" 2
+    succeeds shale fsck
+    arrived "$REGISTRY/a:1"
+    rm -r "$T/arrived"
+    arrived "$REGISTRY/b:1"
+    : >"$T/requests"
+    succeeds shale push "$REGISTRY/a:1"
+    refute grep -E "^(POST|PATCH) " "$T/requests"
+    equal "$(grep -c "^HEAD .*/blobs/" "$T/requests")" 4
+    # So does one whose steps were cached.
+    : >"$T/requests"
+    succeeds shale build --push -t "$REGISTRY/a:1" .
+    refute grep -E "^(POST|PATCH) " "$T/requests"
+    equal "$(grep -c "^HEAD .*/blobs/" "$T/requests")" 4
+}
+
+@test "what a push and an archive are both made of is compressed once and kept" {
+    registry_start "$T/registry"
+    head -c 3000000 /dev/urandom >noise
+    printf 'FROM scratch\nCOPY noise /\n' >Dockerfile
+    succeeds shale build --push -t "$REGISTRY/app:1" -o "type=oci,dest=$T/app.tar" .
+    equal "$(find "$SHALE_ROOT/blobs/sha256" -type f -size +100k | wc -l)" 1
+    equal "$(find "$SHALE_ROOT/layers/sha256" -name "sent.*" | wc -l)" 0
+    arrived "$REGISTRY/app:1"
+    succeeds skopeo inspect --raw --tls-verify=false "docker://$REGISTRY/app:1"
+    # shellcheck disable=SC2154 # bats sets it
+    equal "$(skopeo inspect --raw "oci-archive:$T/app.tar")" "$output"
+}
+
 @test "what was pushed to one repository is mounted to the next, and several tags go at once" {
     recorded_start
     succeeds shale build -t "$REGISTRY/a:1" .

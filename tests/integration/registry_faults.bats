@@ -150,6 +150,36 @@ push_fails() { # RULE..
     push_arrives 'PATCH:/uploads/:gone:1' 'PUT:/uploads/:gone:1'
 }
 
+# A build that pushes its result as it is read for the first time.
+build_push() {
+    printf 'FROM %s/busybox:static\nRUN head -c 3000000 /dev/urandom >/random\n' "$BASE" >Dockerfile
+    shale build --retry 3 --retry-delay 100ms --push -t "$FAULTY/app:1" .
+}
+
+@test "push: a new layer that was cut off is made again from there, one that was forgotten anew" {
+    local fault
+    for fault in keep-half gone; do
+        registry_start "$T/registry-$fault"
+        faulty_start "$REGISTRY" "PATCH:/uploads/:$fault:1"
+        succeeds build_push
+        is_pushed
+        rm -r "$T/arrived" "$SHALE_ROOT"
+    done
+}
+
+@test "push: a build whose registry fails keeps its image, and tells it once" {
+    registry_start "$T/registry"
+    faulty_start "$REGISTRY" 'POST:/uploads/:status=403'
+    fails 1 build_push
+    says "pushing $FAULTY/app:1" "403 Forbidden" "as the test wants"
+    # Neither a second attempt nor a tag.
+    equal "$(grep -c ' POST ' "$T/requests")" 1
+    refute grep -q 'PUT .*/manifests/' "$T/requests"
+    succeeds shale fsck
+    succeeds shale push "$FAULTY/app:1" "$REGISTRY/app:1"
+    is_pushed
+}
+
 @test "push: overload passes" {
     push_arrives 'POST:/uploads/:status=503:1' 'PATCH:/uploads/:status=503:1' 'PUT:/uploads/:status=500:1' \
         'PUT:/manifests/:status=504:1'
