@@ -79,7 +79,8 @@ static void put_randomly(struct tree *t, uint64_t *seed, size_t n_types)
 	struct entry e = {
 		.path = path,
 		.type = types[choose(seed, n_types)],
-		.mode = random_next(seed) % 010000,
+		/* Who is not root reads nothing without them. */
+		.mode = random_next(seed) % 010000 | (geteuid() ? 0700 : 0),
 		.uid = random_id(seed),
 		.gid = random_id(seed),
 		.mtime = { random_time(seed), 0 },
