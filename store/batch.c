@@ -230,15 +230,28 @@ int batch_add_object(struct batch *b, const char *name, const char *dest,
 int batch_add_record(struct batch *b, const char *dest, const void *data,
 		     size_t len, struct error *err)
 {
+	AUTO(buf_release) struct buf record = BUF_INIT;
+
+	buf_append(&record, data, len);
+	if (buf_check(&record, "adding to the store", err) < 0)
+		return -1;
+	return batch_take_record(b, dest, &record, err);
+}
+
+int batch_take_record(struct batch *b, const char *dest, struct buf *record,
+		      struct error *err)
+{
 	AUTO(item_free) struct item *item = calloc(1, sizeof(*item));
 	struct item *older;
 	int ret = 0;
 
-	if (!item)
-		return error_nomem(err, "adding to the store");
-	item->dest = strdup(dest);
-	buf_append(&item->record, data, len);
-	if (!item->dest || item->record.failed)
+	if (item) {
+		item->dest = strdup(dest);
+		item->record = *record;
+		*record = (struct buf)BUF_INIT;
+	}
+	buf_release(record);
+	if (!item || !item->dest)
 		return error_nomem(err, "adding to the store");
 	if (batch_pin(b, dest, err) < 0)
 		return -1;

@@ -55,6 +55,10 @@ int batch_add_object(struct batch *b, const char *name, const char *dest,
 int batch_add_record(struct batch *b, const char *dest, const void *data,
 		     size_t len, struct error *err);
 
+/* The same with the bytes of `record`, which is empty afterwards, always. */
+int batch_take_record(struct batch *b, const char *dest, struct buf *record,
+		      struct error *err);
+
 /* Lists what a batch uses, in its folder: one object a line. */
 #define BATCH_PINS "pins"
 

@@ -311,9 +311,11 @@ static int save(struct file_digests *f, struct batch *b, struct error *err)
 {
 	drop_idle(f);
 	put_header(&f->file);
-	if (batch_add_record(b, f->dest, f->file.data, f->file.len, err) < 0)
-		return -1;
 	f->changed = false;
+	/* Megabytes, which are not needed twice. */
+	if (batch_take_record(b, f->dest, &f->file, err) < 0 ||
+	    start_empty(f, err) < 0)
+		return -1;
 	return make_slots(f, err);
 }
 

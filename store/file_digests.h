@@ -39,7 +39,7 @@ int file_digests_put(struct file_digests *f, const struct stat *st,
 /* Is the file `path` of the store whole? ERROR_INTEGRITY when it is not. */
 int file_digests_verify(struct store *s, const char *path, struct error *err);
 
-/* Write them back with the batch if anything changed. */
+/* Write them back with the batch if anything changed, and forget them then. */
 int file_digests_save(struct file_digests *f, struct batch *b,
 		      struct error *err);
 
