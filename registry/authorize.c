@@ -20,8 +20,8 @@ static int find_credential(struct registry *r, struct host *h,
 {
 	struct error problem = ERROR_INIT;
 
-	if (credentials_find(r->credentials, h->domain, a->repository, ret,
-			     &problem) == 0)
+	if (credentials_find(r->credentials, h->domain, a->repository,
+			     !h->mirror, ret, &problem) == 0)
 		return 0;
 	if (problem.kind != ERROR_AUTH) {
 		*err = problem;

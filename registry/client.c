@@ -202,6 +202,19 @@ static bool may_go_on(struct registry *r, const char *domain,
 	return true;
 }
 
+static int note_mirror(struct registry *r, const char *domain,
+		       struct error *err)
+{
+	struct host *h;
+
+	if (client_host(r, domain, &h, err) < 0)
+		return -1;
+	pthread_mutex_lock(&h->lock);
+	h->mirror = true;
+	pthread_mutex_unlock(&h->lock);
+	return 0;
+}
+
 int client_pull(struct registry *r, const char *domain, const char *path,
 		bool by_digest,
 		int (*get)(void *ctx, const char *domain, const char *path,
@@ -221,6 +234,8 @@ int client_pull(struct registry *r, const char *domain, const char *path,
 		*slash = '\0';
 		if (!last && is_in(r, r->broken, places.items[i]))
 			continue;
+		if (!last && note_mirror(r, places.items[i], err) < 0)
+			return -1;
 		if (get(ctx, places.items[i], slash + 1, err) == 0)
 			return 0;
 		if (last || !may_go_on(r, places.items[i], err))

@@ -242,13 +242,13 @@ static int find_locked(struct credentials *c, const char *domain,
 }
 
 int credentials_find(struct credentials *c, const char *domain,
-		     const char *path, struct credential *ret,
+		     const char *path, bool given, struct credential *ret,
 		     struct error *err)
 {
 	struct credential found = { 0 };
 	int failed;
 
-	if (c->given)
+	if (given && c->given)
 		return use_given(c->given, ret, err);
 	pthread_mutex_lock(&c->lock);
 	failed = find_locked(c, domain, path, &found, err);

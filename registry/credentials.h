@@ -35,11 +35,12 @@ DEFINE_CLEANUP(struct credentials *, credentials_free);
 
 /*
  * Credentials for repository `path` of `domain`; unset when there are none.
+ * Without `given` those of the command line are not looked at.
  * Thread-safe; a helper is asked once per server. ERROR_USAGE for a damaged
  * file, ERROR_AUTH for a helper that fails.
  */
 int credentials_find(struct credentials *c, const char *domain,
-		     const char *path, struct credential *ret,
+		     const char *path, bool given, struct credential *ret,
 		     struct error *err);
 
 #endif

@@ -22,6 +22,7 @@ struct host {
 	bool insecure; /* unverified TLS and plain HTTP will do */
 	struct http_tls tls;
 	pthread_mutex_t lock; /* for what follows */
+	bool mirror; /* asked in place of another: not meant by --creds */
 	bool connected;
 	struct url base; /* scheme and host of the API; set once connected */
 	bool here;	 /* it is on this machine; set once connected */

@@ -13,10 +13,11 @@ setup() {
 teardown() { test_end; }
 
 # A proxy before UPSTREAM that notes requests in $T/requests.NAME; sets PROXY.
-watched() { # NAME UPSTREAM
+# FAULT is one of fault-proxy.py's.
+watched() { # NAME UPSTREAM [FAULT]
     local port
     port=$(free_port)
-    started "$T/$1.log" "$here/fault-proxy.py" "$port" "$2" "$T/requests.$1" none
+    started "$T/$1.log" "$here/fault-proxy.py" "$port" "$2" "$T/requests.$1" "${3:-none}"
     await_server "http://127.0.0.1:$port/v2/" "$T/$1.log"
     : >"$T/requests.$1"
     PROXY=127.0.0.1:$port
@@ -69,7 +70,8 @@ mirrors() { # HOST MIRROR..
 }
 
 @test "credentials for the origin are not shown to its mirror" {
-    watched mirror "$MIRROR"
+    # It asks for some, whatever it has.
+    watched mirror "$MIRROR" unauthorized
     registry_start "$T/origin" htpasswd
     local origin=$REGISTRY
     printf '{"auths": {"%s": {"auth": "%s"}}}' "$origin" "$(printf ci:s3cret | base64)" >"$T/config.json"
@@ -77,6 +79,11 @@ mirrors() { # HOST MIRROR..
     succeeds shale copy "$BASE/busybox:static" "$origin/box:1"
     mirrors "$origin" "$PROXY"
     succeeds shale pull "$origin/box:1"
+    [ -s "$T/requests.mirror" ]
+    refute grep -q " credentials$" "$T/requests.mirror"
+    : >"$T/requests.mirror"
+    rm "$T/config.json"
+    succeeds shale pull --root "$T/store2" --creds ci:s3cret "$origin/box:1"
     [ -s "$T/requests.mirror" ]
     refute grep -q " credentials$" "$T/requests.mirror"
 }

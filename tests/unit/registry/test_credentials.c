@@ -61,7 +61,7 @@ static int find(const struct credentials_options *options, const char *domain,
 	o.helper_timeout_ms = 5000;
 	if (credentials_new(&o, &c, err) < 0)
 		return -1;
-	return credentials_find(c, domain, "a", ret, err);
+	return credentials_find(c, domain, "a", true, ret, err);
 }
 
 static void assert_user(const struct credentials_options *options,
@@ -155,8 +155,8 @@ static void helpers_are_asked_before_the_file_and_once(void **state)
 	for (int i = 0; i < 3; i++) {
 		AUTO(credential_release) struct credential found = { 0 };
 
-		assert_int_equal(credentials_find(c, "r.x", "a", &found, &err),
-				 0);
+		assert_int_equal(
+			credentials_find(c, "r.x", "a", true, &found, &err), 0);
 		assert_string_equal(found.username, "helped");
 	}
 	buf_printf(&path, "%s/home/calls", dir);
