@@ -19,7 +19,10 @@ int run_output_start(struct progress *p, unsigned step, struct cancel *from,
 /* The end to write to; borrowed. */
 int run_output_fd(const struct run_output *o);
 
-/* Close that end and wait until everything has been passed on. */
+/*
+ * To be called when all who were to write have ended: pass on what is left and
+ * close the pipe. Whoever else holds that end is not waited for.
+ */
 void run_output_end(struct run_output *o);
 DEFINE_CLEANUP(struct run_output *, run_output_end);
 

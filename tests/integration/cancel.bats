@@ -127,6 +127,31 @@ END
     equal "$(grep -c 'from the back 1999$' <<<"$output" | awk '{ print ($1 >= 1) }')" 1 "the last line"
 }
 
+@test "a step ends though its output is held open outside" {
+    needs_root
+    local pid held
+    dockerfile <<END
+FROM @BASE@/busybox:static
+RUN echo before; sleep $SECONDS_ID
+END
+    shale build --progress=plain . >"$T/log" 2>&1 3>&- &
+    PID=$!
+    for ((i = 0; i < 300; i++)); do
+        pid=$(pgrep -fx "sleep $SECONDS_ID") && break
+        sleep 0.1
+    done
+    # As one would to whom a program has handed its descriptor.
+    exec {held}>"/proc/$pid/fd/1"
+    kill -KILL "$pid"
+    run timeout 30 tail --pid="$PID" -f /dev/null
+    exec {held}>&-
+    equal "$status" 0 "the build is over within 30 seconds"
+    wait "$PID" || status=$?
+    equal "$status" 1
+    grep -q ' before$' "$T/log"
+    grep -q "exit code: 137" "$T/log"
+}
+
 @test "closed standard descriptors are nobody else's" {
     dockerfile <<'END'
 FROM @BASE@/busybox:static
