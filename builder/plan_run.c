@@ -34,17 +34,6 @@ static int add_program(struct run_args *run, const struct heredoc *doc,
 	return 0;
 }
 
-/* The name becomes a file's, and must not be able to lead anywhere else. */
-static int check_program_name(const struct heredoc *doc, struct error *err)
-{
-	if (*doc->name && !strchr(doc->name, '/') && strcmp(doc->name, ".") &&
-	    strcmp(doc->name, ".."))
-		return 0;
-	return error_set(err, ERROR_DOCKERFILE,
-			 "heredoc name \"%s\" cannot be a file name",
-			 doc->name);
-}
-
 static int add_script(struct run_args *run, const struct heredoc *doc,
 		      struct error *err)
 {
@@ -57,7 +46,7 @@ static int add_script(struct run_args *run, const struct heredoc *doc,
 		strv_take(&run->argv, body);
 		return 0;
 	}
-	if (check_program_name(doc, err) < 0) {
+	if (heredoc_check_name(doc, err) < 0) {
 		free(body);
 		return -1;
 	}

@@ -156,6 +156,17 @@ static int check_excludes(struct check *c, const struct instruction *in)
 	return patterns.len ? ignore_new(&patterns, &ig, c->err) : 0;
 }
 
+/* Each heredoc becomes a file of its name. */
+static int check_heredocs(struct check *c, const struct instruction *in)
+{
+	size_t i;
+
+	for (i = 0; i < in->n_heredocs; i++)
+		if (heredoc_check_name(&in->heredocs[i], c->err) < 0)
+			return -1;
+	return 0;
+}
+
 static int check_paths(struct check *c, const struct instruction *in)
 {
 	const char *mode = instruction_flag(in, "chmod");
@@ -169,7 +180,7 @@ static int check_paths(struct check *c, const struct instruction *in)
 	if (instruction_heredoc_of(in, in->args.len - 1))
 		return refuse(c, in,
 			      "cannot accept a heredoc as a destination");
-	if (flags_check(in, c->err) < 0)
+	if (check_heredocs(c, in) < 0 || flags_check(in, c->err) < 0)
 		return -1;
 	if (mode && *mode && is_constant(c, mode) &&
 	    chmod_parse(mode, &spec, c->err) < 0)

@@ -153,6 +153,12 @@ char *instruction_with_heredocs(const struct instruction *in, const char *first,
 char *heredoc_body(const struct heredoc *doc, size_t *len, struct error *err);
 
 /*
+ * Can the name become a file's, which must not lead anywhere else? Else
+ * ERROR_DOCKERFILE.
+ */
+int heredoc_check_name(const struct heredoc *doc, struct error *err);
+
+/*
  * Value of flag `name` (without dashes): NULL when absent, "" for a bare
  * flag. The last one wins; a repeatable flag is read from `flags` itself.
  */

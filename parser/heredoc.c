@@ -258,6 +258,17 @@ int heredoc_read_body(struct heredoc *doc, struct lines *lines,
 	return status < 0 ? -1 : refuse_end(doc, near, err);
 }
 
+int heredoc_check_name(const struct heredoc *doc, struct error *err)
+{
+	const char *name = doc->name;
+
+	if (*name && !strchr(name, '/') && strcmp(name, ".") &&
+	    strcmp(name, ".."))
+		return 0;
+	return error_set(err, ERROR_DOCKERFILE,
+			 "heredoc name \"%s\" cannot be a file name", name);
+}
+
 char *heredoc_body(const struct heredoc *doc, size_t *len, struct error *err)
 {
 	AUTO(buf_release) struct buf out = BUF_INIT;
