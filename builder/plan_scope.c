@@ -173,7 +173,9 @@ int scope_epoch(struct planner *pl, struct error *err)
 	pl->plan->epoch = strtoll(text, &end, 10);
 	if (errno || *end || isspace((unsigned char)*text))
 		return error_set(err, given ? ERROR_USAGE : ERROR_DOCKERFILE,
-				 "invalid SOURCE_DATE_EPOCH: %s", text);
+				 "invalid SOURCE_DATE_EPOCH: %s (give seconds "
+				 "since 1970)",
+				 text);
 	pl->plan->has_epoch = true;
 	return 0;
 }

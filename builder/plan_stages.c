@@ -124,6 +124,24 @@ static int start_from_stage(struct stage_state *st,
 	return 0;
 }
 
+/* A bad name is hard to see in a word with variables. */
+static int want_image(struct planner *pl, struct stage_state *st,
+		      const char *name, struct error *err)
+{
+	const struct instruction *in = st->from;
+	const char *word = in->args.items[0];
+
+	if (images_want(pl, name, &st->stage->platform, in->first_line,
+			in->last_line, &st->base.wanted, err) == 0)
+		return 0;
+	if (err->kind != ERROR_DOCKERFILE || !strchr(word, '$'))
+		return -1;
+	return error_wrap(err,
+			  "%s is \"%s\" (its variables are the ARGs before the "
+			  "first FROM)",
+			  word, name);
+}
+
 static int read_base(struct planner *pl, struct stage_state *st,
 		     struct error *err)
 {
@@ -154,8 +172,7 @@ static int read_base(struct planner *pl, struct stage_state *st,
 		st->stage->platform = pl->options->platform;
 		return 0;
 	}
-	return images_want(pl, name, &st->stage->platform, in->first_line,
-			   in->last_line, &st->base.wanted, err);
+	return want_image(pl, st, name, err);
 }
 
 /* --build-context with the name of a stage takes the stage's place. */

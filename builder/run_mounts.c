@@ -155,7 +155,9 @@ static int open_secret(struct opening *o, struct error *err)
 	if (!found)
 		return spec->required
 			       ? error_set(err, ERROR_NOT_FOUND,
-					   "secret %s: not found", spec->id)
+					   "secret %s: not found (--secret "
+					   "id=%s,src=FILE gives it)",
+					   spec->id, spec->id)
 			       : 0;
 	if (spec->env)
 		set_variable(o->mounts, spec->env, &contents);

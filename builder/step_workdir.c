@@ -36,8 +36,9 @@ int step_workdir(struct step_job *job, struct layer **ret, struct error *err)
 	if (found != COPY_ABSENT)
 		return error_set(err, ERROR_DOCKERFILE,
 				 "'%s' exists and is not a directory", dir);
-	if (make_policy(job, view, &policy, err) < 0 ||
-	    copy_dest_make_dir(dest, path, &policy, err) < 0)
+	if (make_policy(job, view, &policy, err) < 0)
 		return -1;
+	if (copy_dest_make_dir(dest, path, &policy, err) < 0)
+		return error_wrap(err, "making the directory '%s'", dir);
 	return copy_dest_layer(dest, job->options->batch, ret, err);
 }

@@ -83,6 +83,13 @@ static int set_escape(struct directives *d, const struct pair *pair,
 	return 1;
 }
 
+/* "#!program" begins a script, and only the first line does. */
+static bool begins_script(const struct directives *d, const struct line *line)
+{
+	return !d->syntax && !d->check && !d->escape_given && !d->script &&
+	       line->len >= 2 && !memcmp(line->text, "#!", 2);
+}
+
 int directives_offer(struct directives *d, const struct line *line,
 		     struct error *err)
 {
@@ -95,8 +102,13 @@ int directives_offer(struct directives *d, const struct line *line,
 			return set_text(&d->syntax, "syntax", &pair, err);
 		if (key_is(&pair, "check"))
 			return set_text(&d->check, "check", &pair, err);
-		if (key_is(&pair, "escape"))
+		/* The reference's parser stops at "#!", its linter does not. */
+		if (key_is(&pair, "escape") && !d->script)
 			return set_escape(d, &pair, err);
+	}
+	if (begins_script(d, line)) {
+		d->script = true;
+		return 0;
 	}
 	d->done = true;
 	return 0;

@@ -11,6 +11,7 @@ struct directives {
 	char *check;
 	char escape;
 	bool escape_given;
+	bool script; /* the file begins with "#!" */
 	bool done; /* the directive block has ended */
 };
 
@@ -23,7 +24,8 @@ void directives_release(struct directives *d);
 
 /*
  * Offer the next physical line. Returns 1 when it is a directive, 0 when not
- * (which ends the block: later lines are never directives), -1 with
+ * (which ends the block: later lines are never directives; a "#!" line at the
+ * top ends it for `escape` alone), -1 with
  * ERROR_DOCKERFILE or ERROR_NOMEM; the caller names the line.
  */
 int directives_offer(struct directives *d, const struct line *line,

@@ -93,7 +93,8 @@ static int append_line(struct parse *p, const struct line *line,
 
 	if (memchr(line->text, '\0', line->len)) {
 		error_set(err, ERROR_DOCKERFILE,
-			  "a line must not hold a NUL character");
+			  "a line must not hold a NUL character (a Dockerfile "
+			  "is UTF-8 text)");
 		return error_at_lines(err, p->lines.number, p->lines.number);
 	}
 	buf_append(&p->text, line->text, len);

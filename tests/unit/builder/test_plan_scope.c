@@ -259,7 +259,9 @@ static void the_epoch_is_a_build_arg_or_a_global_default(void **state)
 	fixture_init(&f);
 	strv_append(&f.options.build_args, "SOURCE_DATE_EPOCH=soon");
 	assert_int_equal(fixture_plan(&f, "FROM scratch\n"), -1);
-	assert_string_equal(f.message, "invalid SOURCE_DATE_EPOCH: soon");
+	assert_string_equal(
+		f.message,
+		"invalid SOURCE_DATE_EPOCH: soon (give seconds since 1970)");
 	fixture_release(&f);
 }
 

@@ -61,6 +61,11 @@ static void bad_stages_are_refused_with_their_lines(void **state)
 		  "failed to parse stage name \"Base!\": invalid reference "
 		  "format: repository name must be lowercase",
 		  1, 1 },
+		{ "ARG V=1\nFROM base:${W}\n",
+		  "base:${W} is \"base:\" (its variables are the ARGs before "
+		  "the first FROM): failed to parse stage name \"base:\": "
+		  "invalid reference format: bad tag ''",
+		  2, 2 },
 		{ "FROM Unused!\nFROM scratch\n",
 		  "failed to parse stage name \"Unused!\": invalid reference "
 		  "format: repository name must be lowercase",
