@@ -79,7 +79,10 @@ int file_root_missing(struct file_root *r, const char *path, struct error *err)
 
 	if (reason)
 		buf_printf(&hint, " (%s)", reason);
-	if (guess)
+	/* What is listed and cannot be found is a link, followed in here. */
+	if (guess && strcmp(guess, path_base(path)) == 0)
+		buf_append_str(&hint, " (it is a link to nothing in there)");
+	else if (guess)
 		buf_printf(&hint, " (did you mean \"%s\"?)", guess);
 	error_set(err, ERROR_NOT_FOUND, "\"/%s\": not found in %s%s", path,
 		  r->name, hint.data ? hint.data : "");
