@@ -57,7 +57,7 @@ static bool is_one_host(const struct reference *to, size_t n)
 /* To the first repository; from there the others can mount it. */
 static int send_first(struct registry *r, struct batch *b, struct layer *l,
 		      const struct layer_format *format,
-		      const struct descriptor *known, const char *origin,
+		      const struct layer_sent *known,
 		      const struct reference *to, struct descriptor *ret,
 		      struct digest *diff_id, struct error *err)
 {
@@ -65,8 +65,9 @@ static int send_first(struct registry *r, struct batch *b, struct layer *l,
 		.r = r,
 		.repository = to->path,
 		.b = b,
-		.desc = known,
-		.origin = origin,
+		.desc = known ? &known->desc : NULL,
+		.diff_id = known ? &known->diff_id : NULL,
+		.origin = known ? known->origin : NULL,
 		.layer = l,
 		.format = format,
 	};
@@ -78,7 +79,7 @@ static int send_first(struct registry *r, struct batch *b, struct layer *l,
 
 static int send_to_all(struct registry *r, struct batch *b, struct layer *l,
 		       const struct layer_format *format,
-		       const struct descriptor *known, const char *origin,
+		       const struct layer_sent *known,
 		       const struct reference *to, size_t n,
 		       struct descriptor *ret, struct digest *diff_id,
 		       struct error *err)
@@ -87,8 +88,7 @@ static int send_to_all(struct registry *r, struct batch *b, struct layer *l,
 	autofree char *first = NULL;
 	struct layer_push p = { .r = r, .b = b, .blob = &made, .to = to + 1 };
 
-	if (send_first(r, b, l, format, known, origin, to, &made, diff_id,
-		       err) < 0)
+	if (send_first(r, b, l, format, known, to, &made, diff_id, err) < 0)
 		return -1;
 	p.origin = first = reference_repository(to, err);
 	if (!first ||
@@ -105,19 +105,18 @@ int registry_send_layer(struct registry *r, struct batch *b, struct layer *l,
 			struct descriptor *ret, struct digest *diff_id,
 			struct error *err)
 {
-	AUTO(descriptor_release) struct descriptor known = { 0 };
-	autofree char *origin = NULL;
+	AUTO(layer_sent_release) struct layer_sent known = { 0 };
 	enum layer_blob_place place;
 
-	if (!n || !is_one_host(to, n) || format->clamp)
+	if (!n || !is_one_host(to, n))
 		return 0;
-	if (layer_find_place(l, format, &place, &known, &origin, err) < 0)
+	if (layer_find_place(l, format, &place, &known, err) < 0)
 		return -1;
 	if (place == LAYER_BLOB_HELD)
 		return 0;
 	return send_to_all(r, b, l, format,
-			   place == LAYER_BLOB_SENT ? &known : NULL, origin, to,
-			   n, ret, diff_id, err) < 0
+			   place == LAYER_BLOB_SENT ? &known : NULL, to, n, ret,
+			   diff_id, err) < 0
 		       ? -1
 		       : 1;
 }

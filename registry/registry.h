@@ -105,7 +105,7 @@ int registry_push_layer(struct registry *r, struct batch *b, struct layer *l,
  * digests, is done while it is sent, and nothing is stored. Its blob goes to
  * the first repository and is mounted to the others. 1: `*ret` (to be released)
  * and `*diff_id` tell what it is; 0: not this one, make a blob of it first (it
- * has one, goes to several hosts, or gets other times); or -1.
+ * has one, or goes to several hosts); or -1.
  */
 int registry_send_layer(struct registry *r, struct batch *b, struct layer *l,
 			const struct layer_format *format,

@@ -23,9 +23,10 @@ struct upload {
 	void *ctx;
 	/*
 	 * Or a layer that is compressed as it goes, by upload_layer(): `desc`
-	 * is what it came to last time, or NULL.
+	 * is what it came to last time, or NULL, and `diff_id` goes with it.
 	 */
 	struct layer *layer;
+	const struct digest *diff_id;
 	const struct layer_format *format;
 };
 

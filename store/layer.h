@@ -10,7 +10,10 @@
  *   layers/sha256/<diffID>/blob.<kind>[.LEVEL] descriptor of a known blob
  *   layers/sha256/<diffID>/remote              {"origin", "descriptor"}
  *   layers/sha256/<diffID>/sent.<kind>.LEVEL   the same, of a blob we made and
- *                                              sent there without keeping it
+ *                                              sent there without keeping it;
+ *                                              ".until-SECONDS" behind it: with
+ *                                              times rewritten, so that it has
+ *                                              a diffID of its own
  *   snapshots/<id>/fs/                         the tree
  *   snapshots/<id>/diffid                      {"diffID", "size"}, once known
  *
@@ -140,20 +143,27 @@ enum layer_blob_place {
 	LAYER_BLOB_UNMADE, /* nobody: its digest is not known either */
 };
 
-/*
- * Find out. For LAYER_BLOB_SENT `*ret` says what it came to then, and
- * `*origin` where it went; the caller releases both.
- */
+/* What was sent without being kept. */
+struct layer_sent {
+	struct descriptor desc;
+	struct digest diff_id;
+	char *origin; /* "domain/path" it went to */
+};
+
+void layer_sent_release(struct layer_sent *s);
+DEFINE_RELEASE(struct layer_sent, layer_sent_release);
+
+/* Find out. `*ret`, to be released, is set for LAYER_BLOB_SENT. */
 int layer_find_place(struct layer *l, const struct layer_format *format,
-		     enum layer_blob_place *place, struct descriptor *ret,
-		     char **origin, struct error *err);
+		     enum layer_blob_place *place, struct layer_sent *ret,
+		     struct error *err);
 
 /*
  * Make the blob while it is read, and keep it nowhere: the layer is read once,
  * on a thread of its own; its diffID is learned, or checked. At the stream's
  * end, layer_send_result() tells what went by and remembers that it is at
  * `origin` now ("domain/path"). The same layer gives the same bytes again, at
- * least with the same libraries. Times are not rewritten (format->clamp).
+ * least with the same libraries. `format->clamp` is borrowed until then.
  */
 int layer_send(struct layer *l, const struct layer_format *format,
 	       struct stream **ret, struct error *err);

@@ -82,8 +82,8 @@ int layer_find_blob(struct layer *l, struct descriptor *ret, struct error *err);
 int layer_open_source(struct layer *l, struct stream **ret, struct error *err);
 
 /*
- * The same; `*hash` (part of it) tells by stream_hash_result(), once the end was
- * read, what went by.
+ * The same; `*hash` (part of it) tells by stream_hash_result(), once the end
+ * was read, what went by.
  */
 int layer_open_hashed(struct layer *l, struct stream **hash,
 		      struct stream **ret, struct error *err);
@@ -123,14 +123,14 @@ int layer_find_format(struct layer *l, const struct layer_format *format,
 int layer_set_media_type(struct descriptor *d, bool docker, struct error *err);
 
 /*
- * What the blob of this format came to when it was sent without being kept, and
- * where ("domain/path", the caller frees it): 1, 0, -1.
+ * What the blob of this format came to when it was sent without being kept: 1,
+ * 0, -1.
  */
-int layer_read_sent_record(struct layer *l, struct compression how,
-			   struct descriptor *ret, char **origin,
-			   struct error *err);
-int layer_write_sent_record(struct layer *l, struct compression how,
-			    const struct descriptor *desc, const char *origin,
+int layer_read_sent_record(struct layer *l, const struct layer_format *format,
+			   struct layer_sent *ret, struct error *err);
+int layer_write_sent_record(struct layer *l, const struct layer_format *format,
+			    const struct descriptor *desc,
+			    const struct digest *diff_id, const char *origin,
 			    struct error *err);
 
 /* The tree with the lock held: its path goes to l->tree_path. */

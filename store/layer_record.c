@@ -1,4 +1,5 @@
 #include <fcntl.h>
+#include <inttypes.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -184,49 +185,63 @@ int layer_write_blob_record(struct layer *l, const struct digest *diff_id,
 	return write_record(l, path.text, descriptor_to_json(desc), err);
 }
 
-/* "sent.gzip.6" */
+/* "sent.gzip.6", "sent.gzip.6.until-1700000000" */
 static struct layer_path sent_path(const struct layer *l,
-				   struct compression how)
+				   const struct layer_format *format)
 {
-	struct layer_path blob = blob_form(how, true), form;
+	struct layer_path blob = blob_form(format->compression, true), form;
+	int len = snprintf(form.text, sizeof(form.text), "sent%s",
+			   strchr(blob.text, '.'));
 
-	snprintf(form.text, sizeof(form.text), "sent%s",
-		 strchr(blob.text, '.'));
+	if (format->clamp)
+		snprintf(form.text + len, sizeof(form.text) - (size_t)len,
+			 ".until-%" PRId64, *format->clamp);
 	return layer_form_path(&l->diff_id, form.text);
 }
 
-int layer_read_sent_record(struct layer *l, struct compression how,
-			   struct descriptor *ret, char **origin,
-			   struct error *err)
+/* Without a diffID it is that of the layer. */
+static int parse_sent(const struct layer *l, const json_t *record,
+		      struct layer_sent *ret, struct error *err)
+{
+	const char *origin = json_get_string(record, "origin");
+	const char *diff_id = json_get_string(record, "diffID");
+
+	ret->diff_id = l->diff_id;
+	if (!origin ||
+	    (diff_id && digest_parse(diff_id, &ret->diff_id, err) < 0) ||
+	    descriptor_parse(json_object_get(record, "descriptor"), &ret->desc,
+			     err) < 0)
+		return error_set(err, ERROR_INTEGRITY, "it is damaged");
+	ret->origin = strdup(origin);
+	return ret->origin ? 0 : error_nomem(err, "opening a layer");
+}
+
+int layer_read_sent_record(struct layer *l, const struct layer_format *format,
+			   struct layer_sent *ret, struct error *err)
 {
 	AUTO(json_decref) json_t *record = NULL;
-	AUTO(descriptor_release) struct descriptor desc = { 0 };
-	struct layer_path path = sent_path(l, how);
+	AUTO(layer_sent_release) struct layer_sent sent = { 0 };
+	struct layer_path path = sent_path(l, format);
 	int found = read_record(l, path.text, &record, err);
-	const char *text;
 
 	if (found <= 0)
 		return found;
-	text = json_get_string(record, "origin");
-	if (!text || descriptor_parse(json_object_get(record, "descriptor"),
-				      &desc, err) < 0)
-		return error_set(err, ERROR_INTEGRITY, "'%s' is damaged",
-				 path.text);
-	*origin = strdup(text);
-	if (!*origin)
-		return error_nomem(err, "opening a layer");
-	*ret = desc;
-	desc = (struct descriptor){ 0 };
+	if (parse_sent(l, record, &sent, err) < 0)
+		return error_wrap(err, "reading '%s'", path.text);
+	*ret = sent;
+	sent = (struct layer_sent){ 0 };
 	return 1;
 }
 
-int layer_write_sent_record(struct layer *l, struct compression how,
-			    const struct descriptor *desc, const char *origin,
+int layer_write_sent_record(struct layer *l, const struct layer_format *format,
+			    const struct descriptor *desc,
+			    const struct digest *diff_id, const char *origin,
 			    struct error *err)
 {
-	return write_record(l, sent_path(l, how).text,
-			    json_pack("{s:s, s:o}", "origin", origin,
-				      "descriptor", descriptor_to_json(desc)),
+	return write_record(l, sent_path(l, format).text,
+			    json_pack("{s:s, s:s, s:o}", "origin", origin,
+				      "diffID", diff_id->text, "descriptor",
+				      descriptor_to_json(desc)),
 			    err);
 }
 

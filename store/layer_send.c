@@ -68,7 +68,7 @@ int layer_send(struct layer *l, const struct layer_format *format,
 	s->base.free = send_free;
 	s->l = layer_ref(l);
 	s->format = *format;
-	s->ours = ours;
+	s->ours = ours || format->clamp; /* as for layer_blob() */
 	if (stream_produce(make, s, &raw, err) < 0 ||
 	    stream_hash(raw, &s->made, err) < 0)
 		return -1;
@@ -99,7 +99,7 @@ int layer_send_result(struct stream *base, const char *origin,
 	if (describe(s, &desc, err) < 0)
 		return -1;
 	pthread_mutex_lock(&s->l->lock);
-	status = layer_write_sent_record(s->l, s->format.compression, &desc,
+	status = layer_write_sent_record(s->l, &s->format, &desc, &s->diff_id,
 					 origin, err);
 	pthread_mutex_unlock(&s->l->lock);
 	if (status < 0)
@@ -110,10 +110,16 @@ int layer_send_result(struct stream *base, const char *origin,
 	return 0;
 }
 
+void layer_sent_release(struct layer_sent *s)
+{
+	descriptor_release(&s->desc);
+	free(s->origin);
+}
+
 /* The lock is held. */
 static int find_place(struct layer *l, const struct layer_format *format,
-		      enum layer_blob_place *place, struct descriptor *ret,
-		      char **origin, struct error *err)
+		      enum layer_blob_place *place, struct layer_sent *ret,
+		      struct error *err)
 {
 	AUTO(descriptor_release) struct descriptor held = { 0 };
 	int found, ours = layer_is_ours(l, err);
@@ -123,27 +129,29 @@ static int find_place(struct layer *l, const struct layer_format *format,
 		return -1;
 	if (!l->has_diff_id)
 		return 0;
-	found = layer_find_format(l, format, ours, false, &held, err);
+	/* With other times it is another layer, whose blob nobody finds. */
+	found = format->clamp
+			? 0
+			: layer_find_format(l, format, ours, false, &held, err);
 	if (found)
 		*place = LAYER_BLOB_HELD;
 	if (found)
 		return found < 0 ? -1 : 0;
-	found = layer_read_sent_record(l, format->compression, ret, origin,
-				       err);
+	found = layer_read_sent_record(l, format, ret, err);
 	if (found > 0)
 		*place = LAYER_BLOB_SENT;
-	return found > 0 ? layer_set_media_type(ret, format->docker, err)
+	return found > 0 ? layer_set_media_type(&ret->desc, format->docker, err)
 			 : found;
 }
 
 int layer_find_place(struct layer *l, const struct layer_format *format,
-		     enum layer_blob_place *place, struct descriptor *ret,
-		     char **origin, struct error *err)
+		     enum layer_blob_place *place, struct layer_sent *ret,
+		     struct error *err)
 {
 	int status;
 
 	pthread_mutex_lock(&l->lock);
-	status = find_place(l, format, place, ret, origin, err);
+	status = find_place(l, format, place, ret, err);
 	pthread_mutex_unlock(&l->lock);
 	return status;
 }

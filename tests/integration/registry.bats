@@ -134,6 +134,27 @@ recorded_start() {
     equal "$(grep -c "^HEAD .*/blobs/" "$T/requests")" 4
 }
 
+@test "layers whose times are rewritten are sent in the same way, and known the next time" {
+    recorded_start
+    head -c 3000000 /dev/urandom >noise
+    printf 'FROM %s/busybox:static\nCOPY noise /\n' "$BASE" >Dockerfile
+    local how="type=registry,rewrite-timestamp=true" digest again
+    succeeds shale build --source-date-epoch 1000000000 -t "$REGISTRY/app:1" -o "$how" .
+    equal "$(find "$SHALE_ROOT/blobs/sha256" -type f -size +100k | wc -l)" 0
+    digest=$(skopeo inspect --tls-verify=false --format '{{.Digest}}' "docker://$REGISTRY/app:1")
+    : >"$T/requests"
+    succeeds shale build --source-date-epoch 1000000000 -t "$REGISTRY/app:1" -o "$how" .
+    refute grep -E "^(POST|PATCH) " "$T/requests"
+    again=$(skopeo inspect --tls-verify=false --format '{{.Digest}}' "docker://$REGISTRY/app:1")
+    equal "$again" "$digest"
+    # What comes out of the store is the same.
+    succeeds shale build --source-date-epoch 1000000000 -o "type=oci,tar=false,dest=$T/layout,rewrite-timestamp=true" .
+    succeeds skopeo copy -q --src-tls-verify=false "docker://$REGISTRY/app:1" "oci:$T/pushed:image"
+    python3 "$here/layout.py" verify "$T/pushed"
+    equal "$(python3 "$here/layout.py" manifest "$T/layout" layers)" "$(python3 "$here/layout.py" manifest "$T/pushed" layers)"
+    succeeds shale fsck
+}
+
 @test "what a push and an archive are both made of is compressed once and kept" {
     registry_start "$T/registry"
     head -c 3000000 /dev/urandom >noise

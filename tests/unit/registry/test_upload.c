@@ -212,15 +212,22 @@ static int send_layer(struct script *s, const struct descriptor *known,
 	struct upload u = {
 		.r = r, .repository = "a", .format = &plain, .desc = known
 	};
-	struct digest diff_id;
+	struct digest diff_id, known_diff_id;
+	int status;
 
 	if (store_open(dir, &store, err) < 0 || batch_new(store, &b, err) < 0 ||
 	    layer_empty(b, &l, err) < 0)
 		fail_msg("%s", err->text);
 	u.b = b;
 	u.layer = l;
+	assert_int_equal(layer_diff_id(l, &known_diff_id, err), 0);
+	if (known)
+		u.diff_id = &known_diff_id;
 	assert_int_equal(client_host(r, "r.x", &u.host, err), 0);
-	return upload_layer(&u, made, &diff_id, err);
+	status = upload_layer(&u, made, &diff_id, err);
+	if (status == 0)
+		assert_string_equal(diff_id.text, known_diff_id.text);
+	return status;
 }
 
 #define EMPTY_HEX                                                              \
