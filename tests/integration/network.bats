@@ -289,21 +289,38 @@ nothing_left() {
 }
 
 # The control: without a wall all of it is found.
+# shellcheck disable=SC2086 # lists of words
+host_and_none_are_right() { # OPTION..
+    build_there "perl /probe $OUTSIDE_SERVICES $LOOPBACK_SERVICES name=any.test" --network=host "$@"
+    equal "$status" 0
+    reached $OUTSIDE_SERVICES $LOOPBACK_SERVICES
+    says "name=any.test: $OUTSIDE_IP"
+    build_there "perl /probe $OUTSIDE_SERVICES $LOOPBACK_SERVICES name=any.test" --network=none "$@"
+    equal "$status" 0
+    not_reached $OUTSIDE_SERVICES $LOOPBACK_SERVICES
+    says "name=any.test: unknown"
+}
+
 @test "the host's network and none are what they say" {
     host_start
     get_ready debian:bookworm-slim
-    # shellcheck disable=SC2086
-    build_there "perl /probe $OUTSIDE_SERVICES $LOOPBACK_SERVICES name=any.test" --network=host
-    equal "$status" 0
-    # shellcheck disable=SC2086
-    reached $OUTSIDE_SERVICES $LOOPBACK_SERVICES
-    says "name=any.test: $OUTSIDE_IP"
-    # shellcheck disable=SC2086
-    build_there "perl /probe $OUTSIDE_SERVICES $LOOPBACK_SERVICES name=any.test" --network=none
-    equal "$status" 0
-    # shellcheck disable=SC2086
-    not_reached $OUTSIDE_SERVICES $LOOPBACK_SERVICES
-    says "name=any.test: unknown"
+    host_and_none_are_right
+}
+
+networks_of_runtime() { # RUNTIME
+    command -v "$1" >/dev/null || skip "needs $1"
+    host_start
+    get_ready debian:bookworm-slim
+    private_is_right --network=private --isolation=oci --runtime="$1"
+    host_and_none_are_right --isolation=oci --runtime="$1"
+}
+
+@test "networks are the same with crun" {
+    networks_of_runtime crun
+}
+
+@test "networks are the same with runc" {
+    networks_of_runtime runc
 }
 
 @test "a bridged network is root's, translated, and ends with the builder" {
