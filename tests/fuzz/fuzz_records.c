@@ -34,16 +34,23 @@ static const struct {
 	{ "snapshots/" ONES, "snapshots/" ONES "/diffid" },
 };
 
-/* A store in memory, made once. */
+static char store_dir[] = "/dev/shm/shale-fuzz.XXXXXX";
+
+static void remove_store(void)
+{
+	struct error ignored;
+
+	io_remove_tree(AT_FDCWD, store_dir, &ignored);
+}
+
+/* A store in memory, made once, and gone when the program ends. */
 static struct store *make_store(void)
 {
-	static char shm[] = "/dev/shm/shale-fuzz.XXXXXX",
-		    tmp[] = "/tmp/shale-fuzz.XXXXXX";
 	struct error err = ERROR_INIT;
 	struct store *s = NULL;
-	const char *dir = mkdtemp(shm) ? shm : mkdtemp(tmp);
 
-	assert(dir && store_open(dir, &s, &err) == 0);
+	assert(mkdtemp(store_dir) && atexit(remove_store) == 0);
+	assert(store_open(store_dir, &s, &err) == 0);
 	return s;
 }
 
