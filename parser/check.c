@@ -132,10 +132,13 @@ static int check_from(struct check *c, const struct instruction *in)
 					   "name can't start with a number or "
 					   "contain symbols",
 					   quote(&storage, in->args.items[2]));
-	return in->args.len == 1
-		       ? 0
-		       : refuse(c, in,
-				"requires either one or three arguments: "
+	if (in->args.len == 1)
+		return 0;
+	return refuse(c, in,
+		      in->args.len && *in->args.items[in->args.len > 1] == '#'
+			      ? "requires either one or three arguments: "
+				"a comment needs a line of its own"
+			      : "requires either one or three arguments: "
 				"IMAGE, or IMAGE AS NAME");
 }
 

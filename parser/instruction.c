@@ -260,9 +260,12 @@ static int parse_pairs(struct instruction *in, const struct rest *rest,
 		if (!eq)
 			return error_set(err, ERROR_DOCKERFILE,
 					 "Syntax error - can't find = in %s. "
-					 "Must be of the form: name=value "
-					 "(quote a value with blanks)",
-					 quote(&storage, word));
+					 "Must be of the form: name=value (%s)",
+					 quote(&storage, word),
+					 *word == '#'
+						 ? "a comment needs a line of "
+						   "its own"
+						 : "quote a value with blanks");
 		strv_append_len(&in->args, word, (size_t)(eq - word));
 		strv_append(&in->args, eq + 1);
 	}

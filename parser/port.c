@@ -126,9 +126,12 @@ static int judge(const struct parts *parts, struct range *ports,
 				 SPAN_ARGS(parts->ip));
 	if (!parse_range(parts->container.p, parts->container.end, ports))
 		return error_set(err, ERROR_DOCKERFILE,
-				 "invalid containerPort: %.*s (ports are "
-				 "numbers from 0 to 65535, ranges ascend)",
-				 SPAN_ARGS(parts->container));
+				 "invalid containerPort: %.*s (%s)",
+				 SPAN_ARGS(parts->container),
+				 *parts->container.p == '#'
+					 ? "a comment needs a line of its own"
+					 : "ports are numbers from 0 to 65535, "
+					   "ranges ascend");
 	if (host_given && !parse_range(parts->host.p, parts->host.end, &host))
 		return error_set(err, ERROR_DOCKERFILE,
 				 "invalid hostPort: %.*s",
