@@ -162,11 +162,14 @@ static void a_damaged_file_is_forgotten(void **state)
 	while ((e = readdir(dir))) {
 		AUTO(file_digests_free) struct file_digests *f = NULL;
 		autoclose int fd = -1;
+		uint8_t byte;
 
 		if (e->d_name[0] == '.')
 			continue;
-		fd = openat(dirfd(dir), e->d_name, O_WRONLY | O_CLOEXEC);
-		assert_int_equal(pwrite(fd, "?", 1, 120), 1);
+		fd = openat(dirfd(dir), e->d_name, O_RDWR | O_CLOEXEC);
+		assert_int_equal(pread(fd, &byte, 1, 120), 1);
+		byte ^= 1;
+		assert_int_equal(pwrite(fd, &byte, 1, 120), 1);
 		f = open_digests(p);
 		assert_false(file_digests_get(f, &st, &found, &plain));
 		/* A short one just as well. */
