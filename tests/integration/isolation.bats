@@ -33,7 +33,7 @@ USER 0
 RUN <<SCRIPT
 set -e
 hostname >name
-ls -l /dev /dev/pts | awk '{print $1, $3, $4, $9}' >dev
+ls -l /dev /dev/pts | awk '{print $1, $3, $4, $NF}' >dev
 ls /proc/sys /sys | sort >sys
 if echo 1 >/proc/sys/kernel/hostname; then exit 1; fi 2>/dev/null
 wc -c /proc/keys /proc/timer_list >masked 2>/dev/null || true
