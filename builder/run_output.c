@@ -3,8 +3,9 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
-#include <sys/eventfd.h>
 #include <sys/ioctl.h>
+
+#include "store/base/wake.h"
 
 #define READ_SIZE ((size_t)64 << 10)
 
@@ -97,9 +98,9 @@ static int open_ends(struct run_output *o, struct error *err)
 	int fds[2];
 
 	o->read_fd = o->write_fd = -1;
-	o->end_fd = eventfd(0, EFD_CLOEXEC);
+	o->end_fd = wake_open(err);
 	if (o->end_fd < 0)
-		return error_sys(err, errno, "cannot make an event descriptor");
+		return -1;
 	if (pipe2(fds, O_CLOEXEC) < 0)
 		return error_sys(err, errno, "cannot make a pipe");
 	o->read_fd = fds[0];
@@ -138,8 +139,7 @@ void run_output_end(struct run_output *o)
 {
 	if (!o)
 		return;
-	/* A new counter takes it. */
-	eventfd_write(o->end_fd, 1);
+	wake_tell(o->end_fd);
 	pthread_join(o->thread, NULL);
 	discard(o);
 }

@@ -8,11 +8,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
+
+#include "store/base/wake.h"
 
 #define CONNECTIONS_MAX 32
 #define PIECE_SIZE	16384
@@ -36,7 +37,7 @@ struct socket_relay {
 	char *name;
 	char *path;
 	int listener;
-	int stop; /* eventfd */
+	int stop; /* see wake.h */
 	pthread_t thread;
 	bool is_running;
 	struct connection *connections[CONNECTIONS_MAX];
@@ -232,13 +233,15 @@ int socket_relay_start(int dir, const char *name, mode_t mode, uid_t uid,
 		return error_nomem(err, "a socket");
 	r->dir = dir;
 	r->listener = make_socket();
-	r->stop = eventfd(0, EFD_CLOEXEC);
+	r->stop = wake_open(err);
 	r->name = strdup(name);
 	r->path = strdup(path);
 	if (!r->name || !r->path)
 		return error_nomem(err, "a socket");
-	if (r->listener < 0 || r->stop < 0)
+	if (r->listener < 0)
 		return error_sys(err, errno, "cannot make a socket");
+	if (r->stop < 0)
+		return -1;
 	if (check_other_end(path, err) < 0 ||
 	    listen_at(r, mode, uid, gid, err) < 0)
 		return -1;
@@ -255,7 +258,7 @@ void socket_relay_free(struct socket_relay *r)
 	if (!r)
 		return;
 	if (r->is_running) {
-		eventfd_write(r->stop, 1);
+		wake_tell(r->stop);
 		pthread_join(r->thread, NULL);
 	}
 	while (r->n)

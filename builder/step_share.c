@@ -5,12 +5,12 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <sys/stat.h>
 
 #include "store/base/io.h"
 #include "store/base/lock.h"
 #include "store/base/timefmt.h"
+#include "store/base/wake.h"
 
 /* A crash costs at most this much finished work. */
 #define PUBLISH_SECONDS 5
@@ -160,8 +160,6 @@ static void *watch(void *arg)
 		{ .fd = s->cancel ? cancel_fd(s->cancel) : -1,
 		  .events = POLLIN },
 	};
-	uint64_t count;
-
 	while (!stopped(s)) {
 		int due = due_in(s);
 
@@ -171,8 +169,8 @@ static void *watch(void *arg)
 		}
 		if (poll(fds, ARRAY_LEN(fds), due) <= 0)
 			continue;
-		if (fds[0].revents && read(s->wake, &count, sizeof(count)) < 0)
-			continue;
+		if (fds[0].revents)
+			wake_clear(s->wake);
 		if (fds[1].revents)
 			answer_bell(s);
 		if (fds[2].revents) {
@@ -181,14 +179,6 @@ static void *watch(void *arg)
 		}
 	}
 	return NULL;
-}
-
-static void wake(struct step_share *s)
-{
-	uint64_t one = 1;
-	ssize_t written = write(s->wake, &one, sizeof(one));
-
-	(void)written; /* a full counter wakes just as well */
 }
 
 /* Where the file system has no pipes, -1. */
@@ -206,9 +196,9 @@ static int start(struct step_share *s, struct error *err)
 			O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (s->tmp < 0)
 		return error_sys(err, errno, "cannot open the store's tmp");
-	s->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	s->wake = wake_open(err);
 	if (s->wake < 0)
-		return error_sys(err, errno, "cannot make an event descriptor");
+		return -1;
 	s->bell = hang_bell(s);
 	errno = pthread_create(&s->thread, NULL, watch, s);
 	if (errno)
@@ -243,7 +233,7 @@ void step_share_free(struct step_share *s)
 		pthread_mutex_lock(&s->lock);
 		s->stop = true;
 		pthread_mutex_unlock(&s->lock);
-		wake(s);
+		wake_tell(s->wake);
 		pthread_join(s->thread, NULL);
 	}
 	release_all(s->claims);
@@ -409,5 +399,5 @@ void step_claim_finish(struct step_claim *c)
 	c->finished = true;
 	pthread_mutex_unlock(&s->lock);
 	/* Another thread may have released it by now. */
-	wake(s);
+	wake_tell(s->wake);
 }

@@ -3,10 +3,11 @@
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
-#include <sys/eventfd.h>
 #include <sys/signalfd.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
+
+#include "store/base/wake.h"
 
 struct signals {
 	struct cancel *cancel;
@@ -86,9 +87,11 @@ int signals_watch(struct cancel *cancel, int64_t timeout_ms,
 	if (block_signals(&set, err) < 0)
 		return -1;
 	signal_fd = signalfd(-1, &set, SFD_CLOEXEC);
-	stop_fd = eventfd(0, EFD_CLOEXEC);
-	if (signal_fd < 0 || stop_fd < 0)
+	if (signal_fd < 0)
 		return error_sys(err, errno, "cannot watch for signals");
+	stop_fd = wake_open(err);
+	if (stop_fd < 0)
+		return -1;
 	if (timeout_ms) {
 		timer_fd = start_timer(timeout_ms, err);
 		if (timer_fd < 0)
@@ -112,7 +115,7 @@ void signals_free(struct signals *s)
 {
 	if (!s)
 		return;
-	eventfd_write(s->stop_fd, 1);
+	wake_tell(s->stop_fd);
 	pthread_join(s->thread, NULL);
 	close(s->signal_fd);
 	close(s->stop_fd);

@@ -2,9 +2,10 @@
 
 #include <signal.h>
 #include <stdatomic.h>
-#include <stdint.h>
 #include <string.h>
-#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "store/base/wake.h"
 
 struct cancel {
 	int fd;
@@ -18,9 +19,8 @@ int cancel_new(struct cancel **ret, struct error *err)
 	if (!c)
 		return error_nomem(err, "preparing cancellation");
 	atomic_init(&c->signal, 0);
-	c->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	c->fd = wake_open(err);
 	if (c->fd < 0) {
-		error_sys(err, errno, "cannot make an event descriptor");
 		free(c);
 		return -1;
 	}
@@ -38,15 +38,11 @@ void cancel_free(struct cancel *c)
 
 void cancel_trigger(struct cancel *c, int signal)
 {
-	int saved = errno, none = 0;
-	uint64_t one = 1;
-	ssize_t written;
+	int none = 0;
 
 	/* The first reason counts; lock-free, so fit for signal handlers. */
 	atomic_compare_exchange_strong(&c->signal, &none, signal ? signal : -1);
-	written = write(c->fd, &one, sizeof(one));
-	(void)written; /* a full counter is readable just as well */
-	errno = saved;
+	wake_tell(c->fd);
 }
 
 int cancel_fd(const struct cancel *c)
