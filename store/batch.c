@@ -114,6 +114,7 @@ int batch_new(struct store *store, struct batch **ret, struct error *err)
 	pthread_mutex_init(&b->layers.lock, NULL);
 	pthread_cond_init(&b->layers.pass_ended, NULL);
 	pthread_mutex_init(&b->pin_lock, NULL);
+	flusher_init(&b->flusher);
 	if (open_batch(b, &problem) < 0) {
 		batch_free(b);
 		*err = problem;
@@ -131,6 +132,8 @@ void batch_free(struct batch *b)
 		return;
 	if (b->id)
 		io_remove_tree(b->tmp, b->id, &ignored);
+	/* What is gone need not be written: a flush under way is soon over. */
+	flusher_release(&b->flusher);
 	if (b->pin_file >= 0)
 		close(b->pin_file);
 	if (b->fd >= 0)
@@ -178,6 +181,7 @@ char *batch_fresh_name(struct batch *b, const char *prefix, struct error *err)
 {
 	char *name;
 
+	flusher_start(&b->flusher, b->fd);
 	if (asprintf(&name, "%s-%u", prefix, atomic_fetch_add(&b->names, 1)) >=
 	    0)
 		return name;

@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "store/batch.h"
+#include "store/flusher.h"
 
 /* Something pending: an object (`name` in the folder) or a record. */
 struct item {
@@ -40,6 +41,8 @@ struct batch {
 	struct map *pins;
 	int pin_file;	 /* -1 until there is one */
 	bool keeps_lock; /* pins could not be written: nothing is collected */
+
+	struct flusher flusher;
 };
 
 void item_free(struct item *item);

@@ -105,7 +105,7 @@ static int hash_tree(struct batch *b, const char *path, struct digest *ret,
 	    sink_hash(&hash, err) < 0 ||
 	    tar_writer_new(hash, NULL, &writer, err) < 0 ||
 	    tree_to_tar(tree, writer, err) < 0 ||
-	    tar_writer_finish(writer, err) < 0)
+	    tar_writer_finish(writer, err) < 0 || sink_finish(hash, err) < 0)
 		return -1;
 	sink_hash_result(hash, ret, &size);
 	return 0;

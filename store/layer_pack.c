@@ -135,7 +135,8 @@ int layer_need_diff_id(struct layer *l, struct error *err)
 	struct digest diff_id;
 	uint64_t size;
 
-	if (sink_hash(&hash, err) < 0 || layer_pack(l, NULL, hash, err) < 0)
+	if (sink_hash(&hash, err) < 0 || layer_pack(l, NULL, hash, err) < 0 ||
+	    sink_finish(hash, err) < 0)
 		return -1;
 	sink_hash_result(hash, &diff_id, &size);
 	return layer_learn_diff_id(l, &diff_id, size, err);

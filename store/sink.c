@@ -52,58 +52,6 @@ int sink_to_fd(int fd, const char *what, struct sink **ret, struct error *err)
 	return 0;
 }
 
-struct hash_sink {
-	struct sink base;
-	struct hash *hash;
-	uint64_t size;
-};
-
-static int hash_write(struct sink *base, const void *data, size_t len,
-		      struct error *err)
-{
-	struct hash_sink *s = (struct hash_sink *)base;
-
-	(void)err;
-	hash_update(s->hash, data, len);
-	s->size += len;
-	return 0;
-}
-
-static void hash_sink_free(struct sink *base)
-{
-	struct hash_sink *s = (struct hash_sink *)base;
-
-	hash_free(s->hash);
-	free(s);
-}
-
-int sink_hash(struct sink **ret, struct error *err)
-{
-	struct hash_sink *s = calloc(1, sizeof(*s));
-
-	if (!s)
-		return error_nomem(err, "hashing");
-	s->base.write = hash_write;
-	s->base.free = hash_sink_free;
-	if (hash_new(&s->hash, err) < 0) {
-		free(s);
-		return -1;
-	}
-	*ret = &s->base;
-	return 0;
-}
-
-void sink_hash_result(const struct sink *hash, struct digest *digest,
-		      uint64_t *size_bytes)
-{
-	const struct hash_sink *s = (const struct hash_sink *)hash;
-
-	if (digest)
-		hash_digest(s->hash, digest);
-	if (size_bytes)
-		*size_bytes = s->size;
-}
-
 struct tee_sink {
 	struct sink base;
 	struct sink *to[2];

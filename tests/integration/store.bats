@@ -118,3 +118,16 @@ assert meta["containerimage.config.digest"].startswith("sha256:"), meta' "$T/met
     [[ $(python3 "$here/layout.py" manifest "$T/gzip" layers) == *tar+gzip* ]]
     [[ $(python3 "$here/layout.py" manifest "$T/uncompressed" layers) != *+* ]]
 }
+
+@test "what a long step writes goes to the disk while the step runs" {
+    command -v strace >/dev/null || skip "needs strace"
+    dockerfile <<'END'
+FROM @BASE@/busybox:static
+RUN for i in 1 2; do dd if=/dev/zero of=/$i bs=1M count=80; sleep 0.5; done
+END
+    # Leaks cannot be looked for in a traced process.
+    ASAN_OPTIONS=${ASAN_OPTIONS:-}:detect_leaks=0 succeeds strace -f -qq -o "$T/trace" -e trace=syncfs \
+        "$SHALE" build -t app .
+    # Publishing flushes twice.
+    [ "$(grep -c syncfs "$T/trace")" -gt 2 ] || { cat "$T/trace"; return 1; }
+}

@@ -268,6 +268,54 @@ static void a_tee_feeds_both_and_hashes_agree(void **state)
 	assert_memory_equal(data, text, TEXT_LEN);
 }
 
+/* Long enough for a thread, and ending in the middle of a block. */
+#define LONG_LEN ((size_t)3 * 1000 * 1000)
+
+static void long_contents_hash_the_same(void **state)
+{
+	static const size_t pieces[] = { 1, 511, 65536, LONG_LEN };
+	autofree char *data = malloc(LONG_LEN);
+	struct digest direct, written;
+	struct error err = ERROR_INIT;
+	size_t i, at;
+
+	(void)state;
+	assert_non_null(data);
+	for (i = 0; i < LONG_LEN; i++)
+		data[i] = (char)(i * 31 >> 7);
+	digest_bytes(data, LONG_LEN, &direct);
+	for (i = 0; i < ARRAY_LEN(pieces); i++) {
+		AUTO(sink_free) struct sink *s = NULL;
+		uint64_t size;
+
+		assert_int_equal(sink_hash(&s, &err), 0);
+		for (at = 0; at < LONG_LEN; at += pieces[i]) {
+			size_t n = LONG_LEN - at;
+
+			n = n < pieces[i] ? n : pieces[i];
+			assert_int_equal(sink_write(s, data + at, n, &err), 0);
+		}
+		assert_int_equal(sink_finish(s, &err), 0);
+		sink_hash_result(s, &written, &size);
+		assert_string_equal(written.text, direct.text);
+		assert_int_equal(size, LONG_LEN);
+	}
+}
+
+static void a_hash_may_be_left_unfinished(void **state)
+{
+	autofree char *data = calloc(1, LONG_LEN);
+	struct error err = ERROR_INIT;
+	struct sink *s;
+
+	(void)state;
+	assert_non_null(data);
+	assert_int_equal(sink_hash(&s, &err), 0);
+	assert_int_equal(sink_write(s, data, LONG_LEN, &err), 0);
+	assert_int_equal(sink_write(s, data, LONG_LEN, &err), 0);
+	sink_free(s);
+}
+
 static void a_sink_on_a_full_disk_says_so(void **state)
 {
 	AUTO(stream_free) struct stream *s = text_stream();
@@ -300,6 +348,8 @@ int main(void)
 		cmocka_unit_test(
 			a_production_that_fails_is_no_end_and_one_may_be_left),
 		cmocka_unit_test(a_tee_feeds_both_and_hashes_agree),
+		cmocka_unit_test(long_contents_hash_the_same),
+		cmocka_unit_test(a_hash_may_be_left_unfinished),
 		cmocka_unit_test(a_sink_on_a_full_disk_says_so),
 	};
 
