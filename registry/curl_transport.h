@@ -1,4 +1,4 @@
-/* The only place that touches libcurl, with its connections (curl_line.h). */
+/* HTTP over libcurl, which only the curl_* files touch. */
 #ifndef REGISTRY_CURL_TRANSPORT_H
 #define REGISTRY_CURL_TRANSPORT_H
 
