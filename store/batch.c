@@ -246,8 +246,7 @@ int batch_take_record(struct batch *b, const char *dest, struct buf *record,
 		      struct error *err)
 {
 	AUTO(item_free) struct item *item = calloc(1, sizeof(*item));
-	struct item *older;
-	int ret = 0;
+	int ret;
 
 	if (item) {
 		item->dest = strdup(dest);
@@ -260,17 +259,11 @@ int batch_take_record(struct batch *b, const char *dest, struct buf *record,
 	if (batch_pin(b, dest, err) < 0)
 		return -1;
 	pthread_mutex_lock(&b->lock);
-	older = items_find(b->record_by_dest, dest);
-	if (older && !older->taken) {
-		struct buf kept = older->record;
-
-		older->record = item->record;
-		item->record = kept;
-	} else {
-		ret = enqueue(&b->records, b->record_by_dest, item);
-		if (ret == 0)
-			item = NULL;
-	}
+	/* Both are written: what was queued in between may lead to either. */
+	item->replaces = items_find(b->record_by_dest, dest) != NULL;
+	ret = enqueue(&b->records, b->record_by_dest, item);
+	if (ret == 0)
+		item = NULL;
 	pthread_mutex_unlock(&b->lock);
 	return ret < 0 ? error_nomem(err, "adding to the store") : 0;
 }

@@ -13,7 +13,7 @@ struct item {
 	char *dest;
 	char *name;	   /* record: set once written to the folder */
 	struct buf record; /* its bytes; empty for an object */
-	bool taken;	   /* by a publication that is under way */
+	bool replaces;	   /* record: another one of this name was queued before */
 	bool done;
 };
 

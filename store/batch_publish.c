@@ -160,7 +160,7 @@ static int write_records(struct batch *b, struct items *records,
 	for (i = 0; i < records->n; i++) {
 		struct item *item = records->list[i];
 
-		item->done = is_published(b, item);
+		item->done = !item->replaces && is_published(b, item);
 		if (item->done)
 			continue;
 		if (write_record(b, item, err) < 0)
@@ -202,33 +202,47 @@ static int publish_items(struct batch *b, struct items *objects,
 static struct items take(struct items *pending)
 {
 	struct items taken = *pending;
-	size_t i;
 
-	for (i = 0; i < taken.n; i++)
-		taken.list[i]->taken = true;
 	*pending = (struct items){ 0 };
 	return taken;
 }
 
+/* Should memory be too short even for that, it is lost with the folder. */
+static void keep(struct items *items, struct item *item, struct map *by_dest)
+{
+	if (items_append(items, item) == 0)
+		return;
+	if (items_find(by_dest, item->dest) == item)
+		map_remove(by_dest, item->dest, strlen(item->dest));
+	item_free(item);
+}
+
 /*
- * Forget what is published. What is not goes back to the queue; should memory
- * be too short even for that, it is lost with the folder.
+ * Forget what is published. What is not goes back to the queue, before what
+ * came in meanwhile.
  */
 static void settle(struct items *taken, struct items *pending,
 		   struct map *by_dest)
 {
+	struct items left = { 0 };
 	size_t i;
 
 	for (i = 0; i < taken->n; i++) {
 		struct item *item = taken->list[i];
-		bool newest = items_find(by_dest, item->dest) == item;
 
-		item->taken = false;
-		if (!item->done && newest && items_append(pending, item) == 0)
+		if (!item->done) {
+			keep(&left, item, by_dest);
 			continue;
-		if (newest)
+		}
+		if (items_find(by_dest, item->dest) == item)
 			map_remove(by_dest, item->dest, strlen(item->dest));
 		item_free(item);
+	}
+	for (i = 0; left.n && i < pending->n; i++)
+		keep(&left, pending->list[i], by_dest);
+	if (left.n) {
+		free(pending->list);
+		*pending = left;
 	}
 	free(taken->list);
 }

@@ -121,8 +121,10 @@ int layer_learn_diff_id(struct layer *l, const struct digest *diff_id,
 	l->diff_id = *diff_id;
 	l->size = (int64_t)size_bytes;
 	l->has_diff_id = true;
-	if (layer_write_snapshot_record(l, err) < 0 ||
-	    layer_write_tree_record(l, err) < 0) {
+	/* In this order: the snapshot's leads to the layer, which is then
+	 * there. */
+	if (layer_write_tree_record(l, err) < 0 ||
+	    layer_write_snapshot_record(l, err) < 0) {
 		l->has_diff_id = false;
 		return -1;
 	}

@@ -551,6 +551,40 @@ static void a_failed_publication_can_be_repeated(void **state)
 	assert_true(exists(p, "names/n"));
 }
 
+static void expect_contents(struct place *p, const char *path, const char *text)
+{
+	AUTO(buf_release) struct buf found = BUF_INIT;
+	struct error err = ERROR_INIT;
+
+	assert_int_equal(io_read_file(p->scratch->fd, path, 100, &found, &err),
+			 0);
+	assert_int_equal(found.len, strlen(text));
+	assert_memory_equal(found.data, text, found.len);
+}
+
+/* What is queued later may lead to what was queued before, in that version. */
+static void records_appear_in_their_order(void **state)
+{
+	struct place *p = *state;
+	AUTO(batch_free) struct batch *b = new_batch(p->store);
+	struct error err = ERROR_INIT;
+
+	make_file(p->scratch->fd, "layers/sha256/aa", "");
+	add_record(b, "names/n", "first");
+	add_record(b, "layers/sha256/aa/tree", "between");
+	add_record(b, "names/n", "second");
+	assert_int_equal(batch_publish(b, &err), -1);
+	expect_contents(p, "names/n", "first");
+	unlinkat(p->scratch->fd, "layers/sha256/aa", 0);
+	publish(b);
+	expect_contents(p, "names/n", "second");
+	/* The newest counts, also when it says what is there already. */
+	add_record(b, "names/n", "third");
+	add_record(b, "names/n", "second");
+	publish(b);
+	expect_contents(p, "names/n", "second");
+}
+
 /* Publication needs room for its records; there is none. */
 static void try_on_full_disk(struct place *p)
 {
@@ -619,6 +653,7 @@ int main(void)
 		TEST(a_path_into_an_object_leads_there_during_publication),
 		TEST(many_threads_may_add_while_one_publishes),
 		TEST(a_failed_publication_can_be_repeated),
+		TEST(records_appear_in_their_order),
 		TEST(a_full_disk_damages_nothing),
 	};
 

@@ -150,6 +150,29 @@ static void a_step_without_a_digest_is_found_by_its_snapshot(void **state)
 	layer_unref(l);
 }
 
+/* The record that leads to a layer comes after the one it leads to. */
+static void a_digest_is_told_by_the_layer_before_the_snapshot(void **state)
+{
+	struct place *p = *state;
+	AUTO(layer_unref) struct layer *l = layer_of_step(p);
+	autofree char *id = id_of(l), *in_the_way = NULL, *told = NULL;
+	struct error err = ERROR_INIT;
+	struct digest diff_id;
+
+	place_publish(p);
+	diff_id = diff_id_of(l);
+	assert_true(asprintf(&in_the_way, "layers/sha256/%s",
+			     digest_hex(&diff_id)) > 0);
+	assert_true(asprintf(&told, "snapshots/%s/diffid",
+			     id + strlen("snapshot:")) > 0);
+	make_file(p->scratch->fd, in_the_way, "");
+	assert_int_equal(batch_publish(p->batch, &err), -1);
+	assert_int_equal(faccessat(p->scratch->fd, told, F_OK, 0), -1);
+	unlinkat(p->scratch->fd, in_the_way, 0);
+	place_publish(p);
+	assert_int_equal(faccessat(p->scratch->fd, told, F_OK, 0), 0);
+}
+
 static void what_has_gone_is_not_found(void **state)
 {
 	static const char *const ids[] = {
@@ -431,6 +454,7 @@ int main(void)
 		TEST(a_tar_becomes_a_tree),
 		TEST(layers_survive_publication_and_restart),
 		TEST(a_step_without_a_digest_is_found_by_its_snapshot),
+		TEST(a_digest_is_told_by_the_layer_before_the_snapshot),
 		TEST(what_has_gone_is_not_found),
 		TEST(ids_that_lead_elsewhere_are_refused),
 		TEST(blobs_are_made_once_and_the_same_everywhere),
