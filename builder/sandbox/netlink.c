@@ -87,16 +87,20 @@ static int read_answers(int fd, unsigned *n, struct error *err)
 {
 	_Alignas(struct nlmsghdr) char data[ANSWER_MAX];
 	ssize_t r = recv(fd, data, sizeof(data), 0);
-	struct nlmsghdr *h = (struct nlmsghdr *)data;
-	int left = (int)r;
+	const struct nlmsghdr *h;
 
 	if (r < 0)
 		return error_sys(err, errno, "cannot read netlink's answer");
-	for (; NLMSG_OK(h, left); h = NLMSG_NEXT(h, left)) {
-		const struct nlmsgerr *e = NLMSG_DATA(h);
+	for (size_t at = 0; at + sizeof(*h) <= (size_t)r;
+	     at += NLMSG_ALIGN(h->nlmsg_len)) {
+		const struct nlmsgerr *e;
 
+		h = (const void *)(data + at);
+		if (h->nlmsg_len < sizeof(*h) || h->nlmsg_len > (size_t)r - at)
+			break;
 		if (h->nlmsg_type != NLMSG_ERROR)
 			continue;
+		e = NLMSG_DATA(h);
 		if (e->error)
 			return error_sys(err, -e->error, "netlink");
 		(*n)++;

@@ -44,7 +44,7 @@ static const char *const slirp_args[] = {
 	"--enable-sandbox",
 	"--enable-seccomp",
 	"--cidr=" NETWORK_SUBNET,
-	"--ready-fd=" READY_TEXT,
+	("--ready-fd=" READY_TEXT),
 	"--netns-type=path",
 };
 
