@@ -77,6 +77,20 @@ static int seed_cache(struct opening *o, struct error *err)
 	return cache_mount_ready(cache, err);
 }
 
+static void tell_waiting(void *ctx)
+{
+	const struct opening *o = ctx;
+	AUTO(buf_release) struct buf line = BUF_INIT;
+
+	buf_printf(&line,
+		   "waiting for the cache mount '%s', which another step or "
+		   "build is using",
+		   mount_spec_cache_id(o->spec));
+	if (!line.failed)
+		progress_message(o->job->options->progress, o->job->progress,
+				 line.data);
+}
+
 static int get_cache(struct opening *o, struct error *err)
 {
 	static const enum cache_sharing sharing[] = {
@@ -85,12 +99,12 @@ static int get_cache(struct opening *o, struct error *err)
 		[SHARING_LOCKED] = CACHE_LOCKED,
 	};
 	const struct mount_spec *spec = o->spec;
+	const struct cache_wait wait = { o->job->cancel, tell_waiting, o };
 	struct store *store = batch_store(o->job->options->batch);
 
 	if (cache_mount_open(store, mount_spec_cache_id(spec),
 			     sharing[spec->sharing], spec->mode, spec->uid,
-			     spec->gid, o->job->cancel, &o->state->cache,
-			     err) < 0)
+			     spec->gid, &wait, &o->state->cache, err) < 0)
 		return -1;
 	o->cache = o->state->cache;
 	return seed_cache(o, err);

@@ -10,6 +10,9 @@
 
 #define INSTANCES_MAX 1000
 
+/* Shorter waits are not told of. */
+#define TOLD_MS 1000
+
 struct cache_mount {
 	enum cache_sharing how;
 	unsigned instance;
@@ -17,6 +20,7 @@ struct cache_mount {
 	int lock;
 	char *path;
 	bool is_new;
+	struct cache_wait wait; /* until it is open */
 };
 
 /* A file of the instance: its folder (""), ".lock" or ".ready". */
@@ -61,12 +65,33 @@ static int open_dir(struct cache_mount *m, struct store *s, const char *id,
 	return 0;
 }
 
-static int lock_instance(struct cache_mount *m, enum lock_flags flags,
-			 const struct cancel *cancel, struct error *err)
+static int lock_within(struct cache_mount *m, enum lock_flags flags,
+		       int timeout_ms, struct error *err)
 {
-	m->lock = lock_open(m->dir, name_of(m, ".lock").text,
-			    flags | LOCK_CREATE, cancel, err);
+	m->lock = lock_open_within(m->dir, name_of(m, ".lock").text,
+				   flags | LOCK_CREATE, timeout_ms,
+				   m->wait.cancel, err);
 	return m->lock < 0 ? -1 : 0;
+}
+
+static bool is_busy(const struct error *err)
+{
+	return err->kind == ERROR_SYSTEM && err->sys == EWOULDBLOCK;
+}
+
+static int lock_instance(struct cache_mount *m, enum lock_flags flags,
+			 struct error *err)
+{
+	if (m->wait.tell && !(flags & LOCK_TRY)) {
+		if (lock_within(m, flags, TOLD_MS, err) == 0)
+			return 0;
+		if (!is_busy(err))
+			return -1;
+		error_clear(err);
+		m->wait.tell(m->wait.ctx);
+		m->wait.tell = NULL;
+	}
+	return lock_within(m, flags, -1, err);
 }
 
 /* The first instance that nobody uses. */
@@ -75,10 +100,9 @@ static int lock_private(struct cache_mount *m, struct error *err)
 	struct error problem;
 
 	for (m->instance = 0; m->instance < INSTANCES_MAX; m->instance++) {
-		if (lock_instance(m, LOCK_EXCLUSIVE | LOCK_TRY, NULL,
-				  &problem) == 0)
+		if (lock_instance(m, LOCK_EXCLUSIVE | LOCK_TRY, &problem) == 0)
 			return 0;
-		if (problem.sys != EWOULDBLOCK) {
+		if (!is_busy(&problem)) {
 			*err = problem;
 			return -1;
 		}
@@ -91,8 +115,8 @@ static int lock_private(struct cache_mount *m, struct error *err)
 /* The folder alone, if nobody has it and it is not ready: 1, 0, -1. */
 static int lock_unready(struct cache_mount *m, struct error *err)
 {
-	if (lock_instance(m, LOCK_EXCLUSIVE | LOCK_TRY, NULL, err) < 0)
-		return err->sys == EWOULDBLOCK ? 0 : -1;
+	if (lock_instance(m, LOCK_EXCLUSIVE | LOCK_TRY, err) < 0)
+		return is_busy(err) ? 0 : -1;
 	if (!is_ready(m))
 		return 1;
 	close(steal_fd(&m->lock));
@@ -104,15 +128,14 @@ static int lock_unready(struct cache_mount *m, struct error *err)
  * then. Others wait for it to be shared, not for its end; when its first user
  * went without making it ready, the next one begins anew.
  */
-static int lock_shared(struct cache_mount *m, const struct cancel *cancel,
-		       struct error *err)
+static int lock_shared(struct cache_mount *m, struct error *err)
 {
 	for (;;) {
 		int alone = is_ready(m) ? 0 : lock_unready(m, err);
 
 		if (alone)
 			return alone < 0 ? -1 : 0;
-		if (lock_instance(m, LOCK_SHARED, cancel, err) < 0)
+		if (lock_instance(m, LOCK_SHARED, err) < 0)
 			return -1;
 		if (is_ready(m))
 			return 0;
@@ -120,14 +143,13 @@ static int lock_shared(struct cache_mount *m, const struct cancel *cancel,
 	}
 }
 
-static int lock_mount(struct cache_mount *m, const struct cancel *cancel,
-		      struct error *err)
+static int lock_mount(struct cache_mount *m, struct error *err)
 {
 	if (m->how == CACHE_PRIVATE)
 		return lock_private(m, err);
 	if (m->how == CACHE_LOCKED)
-		return lock_instance(m, LOCK_EXCLUSIVE, cancel, err);
-	return lock_shared(m, cancel, err);
+		return lock_instance(m, LOCK_EXCLUSIVE, err);
+	return lock_shared(m, err);
 }
 
 /* Start over with an empty folder: the last attempt was not finished. */
@@ -160,10 +182,9 @@ static int make_folder(struct cache_mount *m, mode_t mode, uid_t uid, gid_t gid,
  * while we hold that is ours for good.
  */
 static int is_in_place(const struct cache_mount *m, struct store *s,
-		       const char *id, const struct cancel *cancel,
-		       struct error *err)
+		       const char *id, struct error *err)
 {
-	autoclose int held = store_lock(s, false, cancel, err);
+	autoclose int held = store_lock(s, false, m->wait.cancel, err);
 	char path[sizeof("mounts/") + DIGEST_HEX_LEN];
 	struct stat ours, named;
 	struct digest digest;
@@ -185,22 +206,21 @@ static bool is_absent(const struct error *err)
 
 /* 1; 0 when the folder was taken away meanwhile; -1. */
 static int try_locked(struct cache_mount *m, struct store *s, const char *id,
-		      bool make, const struct cancel *cancel, struct error *err)
+		      bool make, struct error *err)
 {
 	if (open_dir(m, s, id, make, err) < 0)
 		return make && is_absent(err) ? 0 : -1;
 	/* Of a folder that is being removed no file can be opened. */
-	if (lock_mount(m, cancel, err) < 0)
+	if (lock_mount(m, err) < 0)
 		return is_absent(err) ? 0 : -1;
-	return is_in_place(m, s, id, cancel, err);
+	return is_in_place(m, s, id, err);
 }
 
 static int open_locked(struct cache_mount *m, struct store *s, const char *id,
-		       bool make, const struct cancel *cancel,
-		       struct error *err)
+		       bool make, struct error *err)
 {
 	for (;;) {
-		int there = try_locked(m, s, id, make, cancel, err);
+		int there = try_locked(m, s, id, make, err);
 
 		if (there)
 			return there < 0 ? -1 : 0;
@@ -213,11 +233,11 @@ static int open_locked(struct cache_mount *m, struct store *s, const char *id,
 }
 
 static int open_mount(struct cache_mount *m, struct store *s, const char *id,
-		      bool make, const struct cancel *cancel, struct error *err)
+		      bool make, struct error *err)
 {
 	struct digest digest;
 
-	if (open_locked(m, s, id, make, cancel, err) < 0)
+	if (open_locked(m, s, id, make, err) < 0)
 		return error_wrap(err, "cache mount '%s'", id);
 	digest_bytes(id, strlen(id), &digest);
 	if (asprintf(&m->path, "%s/mounts/%s/%u", store_path(s),
@@ -230,18 +250,34 @@ static int open_mount(struct cache_mount *m, struct store *s, const char *id,
 	return 0;
 }
 
-int cache_mount_open(struct store *s, const char *id, enum cache_sharing how,
-		     mode_t mode, uid_t uid, gid_t gid,
-		     const struct cancel *cancel, struct cache_mount **ret,
-		     struct error *err)
+static struct cache_mount *new_mount(enum cache_sharing how,
+				     const struct cache_wait *wait,
+				     struct error *err)
 {
-	AUTO(cache_mount_free) struct cache_mount *m = calloc(1, sizeof(*m));
+	struct cache_mount *m = calloc(1, sizeof(*m));
 
-	if (!m)
-		return error_nomem(err, "opening a cache mount");
+	if (!m) {
+		error_nomem(err, "opening a cache mount");
+		return NULL;
+	}
 	m->how = how;
 	m->dir = m->lock = -1;
-	if (open_mount(m, s, id, true, cancel, err) < 0)
+	if (wait)
+		m->wait = *wait;
+	return m;
+}
+
+int cache_mount_open(struct store *s, const char *id, enum cache_sharing how,
+		     mode_t mode, uid_t uid, gid_t gid,
+		     const struct cache_wait *wait, struct cache_mount **ret,
+		     struct error *err)
+{
+	AUTO(cache_mount_free)
+	struct cache_mount *m = new_mount(how, wait, err);
+
+	if (!m)
+		return -1;
+	if (open_mount(m, s, id, true, err) < 0)
 		return -1;
 	if (!is_ready(m) && make_folder(m, mode, uid, gid, err) < 0)
 		return error_wrap(err, "cache mount '%s'", id);
@@ -250,16 +286,15 @@ int cache_mount_open(struct store *s, const char *id, enum cache_sharing how,
 }
 
 int cache_mount_open_existing(struct store *s, const char *id,
-			      const struct cancel *cancel,
+			      const struct cache_wait *wait,
 			      struct cache_mount **ret, struct error *err)
 {
-	AUTO(cache_mount_free) struct cache_mount *m = calloc(1, sizeof(*m));
+	AUTO(cache_mount_free)
+	struct cache_mount *m = new_mount(CACHE_LOCKED, wait, err);
 
 	if (!m)
-		return error_nomem(err, "opening a cache mount");
-	m->how = CACHE_LOCKED;
-	m->dir = m->lock = -1;
-	if (open_mount(m, s, id, false, cancel, err) < 0) {
+		return -1;
+	if (open_mount(m, s, id, false, err) < 0) {
 		if (!is_absent(err))
 			return -1;
 		error_clear(err);

@@ -19,16 +19,24 @@ enum cache_sharing {
 	CACHE_PRIVATE, /* an instance of one's own when others are in use */
 };
 
+/* How a folder that others use is waited for. NULL: until it is free. */
+struct cache_wait {
+	const struct cancel *cancel; /* ends it; or NULL */
+	/* Called once when the wait has taken a second; or NULL. */
+	void (*tell)(void *ctx);
+	void *ctx;
+};
+
 struct cache_mount;
 
 /*
- * Get hold of the folder `id` (any text), waiting as `how` demands until
- * `cancel` (may be NULL). A new folder gets `mode` and, unless -1, `uid` and
- * `gid`; one that exists is left as it is. Free it when the step is over.
+ * Get hold of the folder `id` (any text), waiting as `how` demands. A new
+ * folder gets `mode` and, unless -1, `uid` and `gid`; one that exists is left
+ * as it is. Free it when the step is over.
  */
 int cache_mount_open(struct store *s, const char *id, enum cache_sharing how,
 		     mode_t mode, uid_t uid, gid_t gid,
-		     const struct cancel *cancel, struct cache_mount **ret,
+		     const struct cache_wait *wait, struct cache_mount **ret,
 		     struct error *err);
 
 /*
@@ -36,7 +44,7 @@ int cache_mount_open(struct store *s, const char *id, enum cache_sharing how,
  * none. Of private mounts it is the first instance.
  */
 int cache_mount_open_existing(struct store *s, const char *id,
-			      const struct cancel *cancel,
+			      const struct cache_wait *wait,
 			      struct cache_mount **ret, struct error *err);
 void cache_mount_free(struct cache_mount *m);
 DEFINE_CLEANUP(struct cache_mount *, cache_mount_free);

@@ -255,13 +255,22 @@ static int read_before(struct session *s, const struct cache_option *o,
 	return -1;
 }
 
+static void tell_waiting(void *ctx)
+{
+	struct session *s = ctx;
+
+	progress_message(s->progress, s->transfer_step,
+			 "waiting for a cache mount that a build is using");
+}
+
 /* A mount that this store does not have is left as it was saved. */
 static int add_mount(struct session *s, struct mount_save *save, const char *id,
 		     struct error *err)
 {
 	AUTO(cache_mount_free) struct cache_mount *mount = NULL;
-	int dir, found = cache_mount_open_existing(s->store, id, s->cancel,
-						   &mount, err);
+	const struct cache_wait wait = { s->cancel, tell_waiting, s };
+	int dir, found = cache_mount_open_existing(s->store, id, &wait, &mount,
+						   err);
 
 	if (found <= 0)
 		return found;

@@ -29,6 +29,11 @@ enum lock_flags {
 int lock_open(int dirfd, const char *path, enum lock_flags flags,
 	      const struct cancel *cancel, struct error *err);
 
+/* The same; when `timeout_ms` are over, as with LOCK_TRY. -1: wait on. */
+int lock_open_within(int dirfd, const char *path, enum lock_flags flags,
+		     int timeout_ms, const struct cancel *cancel,
+		     struct error *err);
+
 /* Lock what `fd` is; `what` names it in messages. Errors as above. */
 int lock_fd(int fd, enum lock_flags flags, const char *what,
 	    const struct cancel *cancel, struct error *err);

@@ -98,6 +98,28 @@ END
     wait $! || { cat "$T/log"; return 1; }
 }
 
+@test "a RUN that waits for a locked cache says so" {
+    local mode i
+    dockerfile <<'END'
+FROM @BASE@/busybox:static
+RUN --mount=type=cache,id=mine,target=/c,sharing=locked touch /c/is-mine
+END
+    succeeds shale build --progress=plain .
+    says_not waiting
+    for mode in plain tty; do
+        exec 8<"$(lock_of is-mine)"
+        flock 8
+        shale build --progress=$mode --no-cache . >"$T/log" 2>&1 3>&- 8<&- &
+        for ((i = 0; i < 300; i++)); do
+            ! grep -q waiting "$T/log" || break
+            sleep 0.1
+        done
+        exec 8<&-
+        wait $! || { cat "$T/log"; return 1; }
+        equal "$(grep -c "waiting for the cache mount 'mine', which another step or build is using" "$T/log")" 1
+    done
+}
+
 @test "a cache that one RUN mounts twice is one, and locked once" {
     dockerfile <<'END'
 FROM @BASE@/busybox:static

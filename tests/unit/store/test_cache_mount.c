@@ -6,6 +6,7 @@
 #include <cmocka.h>
 
 #include <fcntl.h>
+#include <pthread.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -30,13 +31,15 @@ static bool is_busy(struct place *p, const char *id, enum cache_sharing how)
 {
 	AUTO(cancel_free) struct cancel *c = NULL;
 	AUTO(cache_mount_free) struct cache_mount *m = NULL;
+	struct cache_wait wait = { 0 };
 	struct error err = ERROR_INIT;
 
 	/* A wait that is cancelled already makes one attempt at most. */
 	assert_int_equal(cancel_new(&c, &err), 0);
 	cancel_trigger(c, SIGINT);
-	if (cache_mount_open(p->store, id, how, 0755, (uid_t)-1, (gid_t)-1, c,
-			     &m, &err) == 0)
+	wait.cancel = c;
+	if (cache_mount_open(p->store, id, how, 0755, (uid_t)-1, (gid_t)-1,
+			     &wait, &m, &err) == 0)
 		return false;
 	assert_int_equal(err.kind, ERROR_CANCELED);
 	return true;
@@ -124,6 +127,68 @@ static void private_ones_are_never_shared(void **state)
 	cache_mount_free(b);
 }
 
+/* A mount that somebody has, and how often it was told that others wait. */
+struct owner {
+	struct cache_mount *held;
+	bool lets_go; /* when told */
+	unsigned told;
+};
+
+static void tell(void *ctx)
+{
+	struct owner *o = ctx;
+
+	o->told++;
+	if (o->lets_go)
+		cache_mount_free(steal_pointer(&o->held));
+}
+
+static void *let_go_soon(void *ctx)
+{
+	struct owner *o = ctx;
+
+	usleep(50000);
+	cache_mount_free(steal_pointer(&o->held));
+	return NULL;
+}
+
+static void open_telling(struct place *p, enum cache_sharing how,
+			 struct owner *o)
+{
+	const struct cache_wait wait = { .tell = tell, .ctx = o };
+	AUTO(cache_mount_free) struct cache_mount *m = NULL;
+	struct error err = ERROR_INIT;
+
+	expect_ok(cache_mount_open(p->store, "id", how, 0755, (uid_t)-1,
+				   (gid_t)-1, &wait, &m, &err),
+		  &err);
+}
+
+static void a_long_wait_is_told_of_once(void **state)
+{
+	struct place *p = *state;
+	struct owner locked = { open_mount(p, "id", CACHE_LOCKED), true, 0 };
+	struct owner unready = { 0 };
+
+	open_telling(p, CACHE_LOCKED, &locked);
+	assert_int_equal(locked.told, 1);
+	unready = (struct owner){ open_mount(p, "id", CACHE_SHARED), true, 0 };
+	open_telling(p, CACHE_SHARED, &unready);
+	assert_int_equal(unready.told, 1);
+}
+
+static void a_short_wait_is_not_told_of(void **state)
+{
+	struct place *p = *state;
+	struct owner o = { open_mount(p, "id", CACHE_LOCKED), false, 0 };
+	pthread_t thread;
+
+	assert_int_equal(pthread_create(&thread, NULL, let_go_soon, &o), 0);
+	open_telling(p, CACHE_LOCKED, &o);
+	pthread_join(thread, NULL);
+	assert_int_equal(o.told, 0);
+}
+
 #define TEST(name)                                                             \
 	cmocka_unit_test_setup_teardown(name, place_setup, place_teardown)
 
@@ -134,6 +199,8 @@ int main(void)
 		TEST(an_unfinished_first_filling_starts_over),
 		TEST(shared_ones_are_shared_and_locked_ones_wait),
 		TEST(private_ones_are_never_shared),
+		TEST(a_long_wait_is_told_of_once),
+		TEST(a_short_wait_is_not_told_of),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
