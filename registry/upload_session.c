@@ -5,10 +5,13 @@
 
 #include "registry/verdict.h"
 
-/* What is tried where a request is too large (413), halved while it still is.
+/*
+ * What is tried where a request is too large (413), halved while it still is,
+ * and the longest minimum of a registry that is gone along with.
  */
 #define CHUNK_FIRST ((int64_t)64 << 20)
 #define CHUNK_MIN   ((int64_t)1 << 20)
+#define CHUNK_MAX   ((int64_t)1 << 30)
 
 #define TOO_LARGE   413
 #define WRONG_RANGE 416
@@ -113,6 +116,17 @@ static int replace_location(struct upload_session *s, const struct reply *reply,
 	return 0;
 }
 
+/* Of every chunk but the last, in bytes; what is no number is no minimum. */
+static int64_t announced_minimum(const struct reply *reply)
+{
+	const char *text =
+		http_header(&reply->x->headers, "OCI-Chunk-Min-Length");
+	char *end = NULL;
+	long long length = text ? strtoll(text, &end, 10) : 0;
+
+	return text && !*end && length > 0 ? length : 0;
+}
+
 /* Open an upload, or mount (`from`); then `*mounted` instead of a location. */
 static int start(struct upload_session *s, const char *from, bool *mounted,
 		 struct error *err)
@@ -143,6 +157,7 @@ static int start(struct upload_session *s, const char *from, bool *mounted,
 	if (*mounted)
 		return 0;
 	s->offset = 0;
+	s->chunk_min = announced_minimum(&reply);
 	s->open = replace_location(s, &reply, err) == 0;
 	return s->open ? 0 : -1;
 }
@@ -274,13 +289,27 @@ static int write_part(struct upload_session *s, const char *method,
 
 static int shrink(struct upload_session *s, struct error *err)
 {
-	s->chunk = s->chunk > 0 ? s->chunk / 2 : CHUNK_FIRST;
+	int64_t refused = s->chunk;
+	int64_t least = s->chunk_min > CHUNK_MIN ? s->chunk_min : CHUNK_MIN;
+
 	upload_source_close(&s->source);
-	if (s->chunk >= CHUNK_MIN)
+	if (least > CHUNK_MAX)
+		return error_set(err, ERROR_REFUSED,
+				 "%s: 413 %s, but it wants no chunk to be "
+				 "shorter than %" PRId64
+				 " bytes (OCI-Chunk-Min-Length); at most "
+				 "%" PRId64 " are sent as one",
+				 s->location.authority, http_reason(TOO_LARGE),
+				 least, CHUNK_MAX);
+	s->chunk = refused > 0 ? refused / 2 : CHUNK_FIRST;
+	if (s->chunk < least)
+		s->chunk = least;
+	if (refused < 0 || s->chunk < refused)
 		return 0;
 	return error_set(
-		err, ERROR_REFUSED, "%s: 413 %s even for %" PRId64 " bytes",
-		s->location.authority, http_reason(TOO_LARGE), s->chunk * 2);
+		err, ERROR_REFUSED, "%s: 413 %s even for %" PRId64 " bytes%s",
+		s->location.authority, http_reason(TOO_LARGE), refused,
+		s->chunk_min == least ? ", its own OCI-Chunk-Min-Length" : "");
 }
 
 /* Where the upload is closed: its Location with the digest. */

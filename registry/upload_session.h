@@ -10,9 +10,10 @@ struct upload_session {
 	const struct upload *u;
 	struct upload_source source;
 	bool open;
-	struct url location;	/* when open: where to write next */
-	int64_t offset;		/* bytes that the registry has */
-	int64_t chunk;		/* most bytes of a request, or -1 */
+	struct url location; /* when open: where to write next */
+	int64_t offset;	     /* bytes that the registry has */
+	int64_t chunk;	     /* most bytes of a request, or -1 */
+	int64_t chunk_min;   /* least of all but the last; 0: not announced */
 	struct descriptor made; /* of a layer, once all of it was read */
 	struct digest diff_id;
 	struct refusal refusal; /* what the last sending came to */

@@ -190,6 +190,18 @@ build_push() {
     push_arrives 'PATCH:/uploads/:status=413:1'
 }
 
+@test "push: no chunk but the last is shorter than the registry wants" {
+    local limit=('PUT:/uploads/:limit=1600000' 'PATCH:/uploads/:limit=1600000')
+    registry_start "$T/registry"
+    faulty_start "$REGISTRY" 'POST:/uploads/:chunk-min=1700000' "${limit[@]}"
+    fails 1 build_push
+    says "413 Content Too Large even for 1700000 bytes, its own OCI-Chunk-Min-Length"
+    # Half of 2 MiB would not do.
+    faulty_start "$REGISTRY" 'POST:/uploads/:chunk-min=1500000' "${limit[@]}"
+    succeeds build_push
+    is_pushed
+}
+
 @test "push: a refused blob leaves no tag" {
     push_fails 'PUT:/uploads/:status=413'
     says "413" "as the test wants"

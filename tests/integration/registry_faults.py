@@ -31,6 +31,9 @@ used up) decides:
   type=TYPE    another Content-Type
   edit=CODE    a manifest changed by this Python, which knows it as m
   flood        a refusal that never ends
+  limit=N      413 for more than N bytes
+  chunk-min=N  opens an upload that announces OCI-Chunk-Min-Length: N; what
+               follows a shorter chunk is refused with 400
 """
 import http.client
 import http.server
@@ -42,6 +45,7 @@ import ssl
 import struct
 import sys
 import threading
+import urllib.parse
 
 PORT, ELSEWHERE, UPSTREAM, LOG = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3], sys.argv[4]
 lock = threading.Lock()
@@ -63,6 +67,8 @@ class Rule:
 
 
 KEPT = {}  # path of an upload -> its Location and Range since then
+CHUNK_MIN = {}  # path of an upload without its query -> its minimum
+SHORT = set()  # those of these that got less
 RULES = [Rule(text) for text in sys.argv[5:]]
 
 
@@ -143,6 +149,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
                 value = action[5:]
             if action == "away" and name.lower() == "location":
                 value = re.sub(r"^(https?://[^/]*)?", "http://127.0.0.1:%d" % ELSEWHERE, value)
+            if action.startswith("chunk-min=") and name.lower() == "location":
+                CHUNK_MIN[urllib.parse.urlsplit(value).path] = int(action[10:])
+                self.send_header("OCI-Chunk-Min-Length", action[10:])
             if action == "liar" and name.lower() == "docker-content-digest":
                 value = "sha256:" + 64 * "0"
             self.send_header(name, value)
@@ -179,6 +188,16 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.send_header("Range", end)
         self.end_headers()
 
+    def is_behind_a_short_chunk(self, body):
+        upload = self.path.split("?")[0]
+        if self.command != "PATCH" or upload not in CHUNK_MIN:
+            return False
+        if upload in SHORT:
+            return True
+        if len(body) < CHUNK_MIN[upload]:
+            SHORT.add(upload)
+        return False
+
     def handle_any(self):
         self.log()
         here = self.server.server_port == PORT
@@ -196,6 +215,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
             return {"drop": self.hang_up, "reset": self.reset, "flood": self.flood}[action]()
         if action.startswith("status="):
             return self.error(int(action[7:]))
+        if action.startswith("limit=") and len(body) > int(action[6:]):
+            return self.error(413)
+        if self.is_behind_a_short_chunk(body):
+            return self.error(400)
         if action.startswith("busy="):
             return self.error(429, ("Retry-After", action[5:]))
         if action.startswith("realm="):

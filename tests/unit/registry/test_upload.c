@@ -196,6 +196,91 @@ static void too_large_a_request_is_cut_up(void **state)
 		    "PUT https://r.x/up?s=2&digest=sha256%3A" HEX);
 }
 
+#define ACCEPTED_WITH_MINIMUM(bytes)                                           \
+	{                                                                      \
+		.status = 202,                                                 \
+		.headers = "Location: /up?s=1\nOCI-Chunk-Min-Length: " bytes   \
+	}
+
+/* Every request is refused as too large; `n` of them may come. */
+static void assert_gives_up(const struct act *acts, size_t n, const char *why)
+{
+	AUTO(script_release) struct script s = { .acts = acts, .n = n };
+	struct error err = ERROR_INIT;
+
+	assert_int_equal(send_data(&s, NULL, true, &err), -1);
+	assert_int_equal(err.kind, ERROR_REFUSED);
+	if (!strstr(err.text, why))
+		fail_msg("%s", err.text);
+	assert_int_equal(s.next, n);
+}
+
+static void no_chunk_is_shorter_than_the_registry_wants(void **state)
+{
+	static const struct act acts[] = {
+		{ 0 },
+		{ .status = 404 },
+		ACCEPTED_WITH_MINIMUM("40000000"),
+		{ .status = 413 }, /* all of it, then 64 MiB, then this */
+		{ .status = 413 },
+		{ .status = 413 },
+	};
+
+	(void)state;
+	assert_gives_up(acts, 6,
+			"r.x: 413 Content Too Large even for 40000000 bytes, "
+			"its own OCI-Chunk-Min-Length");
+}
+
+static void a_minimum_above_what_is_tried_first_is_tried(void **state)
+{
+	static const struct act acts[] = {
+		{ 0 },
+		{ .status = 404 },
+		ACCEPTED_WITH_MINIMUM("100000000"),
+		{ .status = 413 },
+		{ .status = 413 },
+	};
+
+	(void)state;
+	assert_gives_up(acts, 5, "even for 100000000 bytes");
+}
+
+static void a_minimum_beyond_measure_is_an_error_that_names_it(void **state)
+{
+	static const struct act acts[] = {
+		{ 0 },
+		{ .status = 404 },
+		ACCEPTED_WITH_MINIMUM("99999999999"),
+		{ .status = 413 },
+	};
+
+	(void)state;
+	assert_gives_up(acts, 4,
+			"no chunk to be shorter than 99999999999 bytes "
+			"(OCI-Chunk-Min-Length); at most 1073741824");
+}
+
+static void a_minimum_that_is_no_number_is_none(void **state)
+{
+	static const struct act acts[] = {
+		{ 0 },
+		{ .status = 404 },
+		ACCEPTED_WITH_MINIMUM("much"),
+		{ .status = 413 },
+		{ .status = 413 },
+		{ .status = 413 },
+		{ .status = 413 },
+		{ .status = 413 },
+		{ .status = 413 },
+		{ .status = 413 },
+		{ .status = 413 },
+	};
+
+	(void)state;
+	assert_gives_up(acts, 11, "even for 1048576 bytes");
+}
+
 /* ---- layers that are made as they go ---- */
 
 /* An empty layer has its tar only: nobody has compressed it yet. */
@@ -443,6 +528,10 @@ int main(void)
 		TEST(an_upload_that_was_forgotten_is_begun_again),
 		TEST(a_lost_upload_goes_on_where_the_registry_is),
 		TEST(too_large_a_request_is_cut_up),
+		TEST(no_chunk_is_shorter_than_the_registry_wants),
+		TEST(a_minimum_above_what_is_tried_first_is_tried),
+		TEST(a_minimum_beyond_measure_is_an_error_that_names_it),
+		TEST(a_minimum_that_is_no_number_is_none),
 		TEST(a_layer_is_named_when_all_of_it_was_sent),
 		TEST(a_layer_that_was_sent_before_is_asked_for_first),
 		TEST(a_lost_layer_is_made_again_from_where_the_registry_is),
