@@ -30,7 +30,7 @@ kernel_get() {
     exec 9>"$cache/lock"
     flock 9
     [ ! -e "$cache/done" ] || return 0
-    name=$(apt-cache depends linux-image-cloud-amd64 | awk '$1 == "Depends:" { print $2; exit }')
+    name=$(apt-cache depends linux-image-cloud-amd64 | awk '$1 == "Depends:" && !n++ { print $2 }')
     [ -n "$name" ] || cannot "the package mirror has no linux-image-cloud-amd64"
     (cd "$cache" && apt-get download -q "$name" >&2) || cannot "$name cannot be downloaded"
     dpkg-deb -x "$cache/$name"_*.deb "$cache/tree"
