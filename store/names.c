@@ -10,7 +10,6 @@
 
 #define RECORD_MAX    ((size_t)64 << 10)
 #define FILE_NAME_MAX 200 /* longer names are kept under their digest */
-#define PREFIX_MIN    4	  /* digits of an id */
 
 void name_record_release(struct name_record *r)
 {
@@ -238,46 +237,4 @@ int names_list(struct store *s, struct name_record **ret, size_t *n,
 	*ret = list.items;
 	list = (struct name_list){ 0 };
 	return 0;
-}
-
-/* Look through `list` for the one image whose digits begin with `digits`. */
-static int find_digits(const struct name_list *list, const char *digits,
-		       struct digest *ret, struct error *err)
-{
-	const struct digest *found = NULL;
-	size_t i;
-
-	for (i = 0; i < list->n; i++) {
-		const struct digest *image = &list->items[i].image;
-
-		if (strncmp(digest_hex(image), digits, strlen(digits)) ||
-		    (found && digest_equal(found, image)))
-			continue;
-		if (found)
-			return error_set(err, ERROR_USAGE,
-					 "'%s' begins the ids of several "
-					 "images: give more digits",
-					 digits);
-		found = image;
-	}
-	if (!found)
-		return error_set(err, ERROR_NOT_FOUND,
-				 "no image whose id begins with '%s'", digits);
-	*ret = *found;
-	return 0;
-}
-
-int names_find_id(struct store *s, const char *prefix, struct digest *ret,
-		  struct error *err)
-{
-	AUTO(name_list_release) struct name_list list = { 0 };
-
-	if (!strncmp(prefix, "sha256:", 7))
-		prefix += 7;
-	if (strlen(prefix) < PREFIX_MIN)
-		return error_set(err, ERROR_NOT_FOUND,
-				 "'%s' is too short for an image's id", prefix);
-	if (names_list(s, &list.items, &list.n, err) < 0)
-		return -1;
-	return find_digits(&list, prefix, ret, err);
 }

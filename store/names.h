@@ -21,9 +21,9 @@ void name_record_release(struct name_record *r);
 DEFINE_RELEASE(struct name_record, name_record_release);
 
 /*
- * Where the record of a name is: "FOLDER/" and the name with all that is special
- * in it as %XX, or its digest when that gets long. NULL: no memory. The caller
- * frees.
+ * Where the record of a name is: "FOLDER/" and the name with all that is
+ * special in it as %XX, or its digest when that gets long. NULL: no memory. The
+ * caller frees.
  */
 char *name_path(const char *folder, const char *name);
 
@@ -40,12 +40,5 @@ int name_remove(struct store *s, const char *name, struct error *err);
 /* All names, sorted. The caller frees the array and releases its items. */
 int names_list(struct store *s, struct name_record **ret, size_t *n,
 	       struct error *err);
-
-/*
- * Find an image by a prefix (at least 4 digits) of its id among the named
- * ones. ERROR_NOT_FOUND, or ERROR_USAGE when several match.
- */
-int names_find_id(struct store *s, const char *prefix, struct digest *ret,
-		  struct error *err);
 
 #endif

@@ -41,6 +41,25 @@ static int make_format(struct push_command *c, struct error *err)
 	return 0;
 }
 
+/* The name to push by; an id says nowhere to push to. */
+static char *dest_name(struct session *s, const char *source, const char *dest,
+		       struct error *err)
+{
+	struct digest ignored;
+	char *name;
+
+	if (dest)
+		return session_name(dest, err);
+	if (session_find_image(s, source, &ignored, &name, err) < 0)
+		return NULL;
+	if (!name)
+		error_set(err, ERROR_USAGE,
+			  "\"%s\" is an id; say where to push: `shale push %s "
+			  "NAME`",
+			  source, source);
+	return name;
+}
+
 static int push(struct session *s, const struct push_command *c,
 		const char *source, const char *dest, struct error *err)
 {
@@ -54,7 +73,7 @@ static int push(struct session *s, const struct push_command *c,
 
 	if (session_open_image(s, source, &image, err) < 0)
 		return -1;
-	strv_take(&names, session_name(dest, err));
+	strv_take(&names, dest_name(s, source, dest, err));
 	if (names.failed)
 		return -1;
 	if (asprintf(&label, "pushing %s", names.items[0]) < 0)
@@ -108,5 +127,6 @@ int cmd_push(int argc, char **argv, struct error *err)
 		return rc;
 	if (make_format(&c, err) < 0 || session_open(&c.session, &s, err) < 0)
 		return -1;
-	return push(s, &c, words.items[0], words.items[words.len - 1], err);
+	return push(s, &c, words.items[0],
+		    words.len > 1 ? words.items[1] : NULL, err);
 }

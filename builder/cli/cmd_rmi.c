@@ -6,7 +6,10 @@
 #include "store/gc.h"
 #include "store/names.h"
 
-/* All names of one image go when it is removed by its id. */
+/*
+ * All names of one image go when it is removed by its id. One without a name is
+ * garbage, which free_space() collects.
+ */
 static int remove_names_of(struct session *s, const struct digest *id,
 			   struct error *err)
 {

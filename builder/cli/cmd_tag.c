@@ -8,16 +8,13 @@ static int tag(const struct session_options *options, const char *source,
 	       const char *target, struct error *err)
 {
 	AUTO(session_close) struct session *s = NULL;
-	autofree char *old = NULL, *name = session_name(target, err);
-	AUTO(name_record_release) struct name_record record = { 0 };
-	struct digest id;
+	AUTO(image_free) struct image *image = NULL;
+	autofree char *name = session_name(target, err);
 
+	/* Opened, so that one without a name is not collected meanwhile. */
 	if (!name || session_open(options, &s, err) < 0 ||
-	    session_find_image(s, source, &id, &old, err) < 0)
-		return -1;
-	if (old && name_get(s->store, old, &record, err) < 0)
-		return -1;
-	if (name_set(s->batch, name, &id, &record.manifest, err) < 0)
+	    session_open_image(s, source, &image, err) < 0 ||
+	    name_set(s->batch, name, &image->id, &image->manifest, err) < 0)
 		return -1;
 	return batch_publish(s->batch, err);
 }

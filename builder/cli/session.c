@@ -9,6 +9,7 @@
 #include "builder/sandbox/userns.h"
 #include "parser/duration.h"
 #include "registry/reference.h"
+#include "store/image_find.h"
 #include "store/names.h"
 
 static int parse_progress(const char *text, enum progress_mode *ret,
@@ -224,7 +225,7 @@ int session_find_image(struct session *s, const char *text, struct digest *id,
 	if (!strncmp(prefix, "sha256:", 7))
 		prefix += 7;
 	if (prefix != text)
-		return names_find_id(s->store, prefix, id, err);
+		return image_find(s->store, prefix, id, err);
 	full = session_name(text, err);
 	if (full && name_get(s->store, full, &record, err) == 0) {
 		*id = record.image;
@@ -233,7 +234,7 @@ int session_find_image(struct session *s, const char *text, struct digest *id,
 		return 0;
 	}
 	if (looks_like_id(prefix) && (!full || err->kind == ERROR_NOT_FOUND))
-		return names_find_id(s->store, prefix, id, err);
+		return image_find(s->store, prefix, id, err);
 	if (full && err->kind == ERROR_NOT_FOUND)
 		return error_set(err, ERROR_NOT_FOUND,
 				 "no local image \"%s\"; see `shale images`, "

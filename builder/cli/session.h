@@ -92,8 +92,9 @@ DEFINE_CLEANUP(struct session *, session_close);
 
 /*
  * The local image a user means by `text`: a reference, or (4 or more digits
- * of) an id. `*name` (may be NULL) gets the stored name, NULL when found by
- * id; the caller frees it. ERROR_NOT_FOUND says what to do.
+ * of) an id, of those without a name, too. `*name` (may be NULL) gets the
+ * stored name, NULL when found by id; the caller frees it. ERROR_NOT_FOUND says
+ * what to do.
  */
 int session_find_image(struct session *s, const char *text, struct digest *id,
 		       char **name, struct error *err);

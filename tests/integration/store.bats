@@ -38,6 +38,34 @@ teardown() { test_end; }
     equal "\"$id\"" "$(python3 "$here/layout.py" manifest "$T/image" config.digest)"
 }
 
+@test "an image without a name is found by its id until space is freed" {
+    registry_start "$T/registry"
+    local id short
+    id=$(shale build -q .)
+    short=${id:7:12}
+    succeeds shale images -q
+    says_not "$short"
+    succeeds shale inspect "$id"
+    says "\"Id\": \"$id\"" '"Names": []'
+    succeeds shale inspect "sha256:$short"
+    succeeds shale history "$short"
+    says "echo hello > /hello"
+    succeeds shale save -o "$T/image.tar" "$short"
+    succeeds shale push "$short" "$REGISTRY/app:1"
+    fails 2 shale push "$short"
+    says "say where to push"
+    succeeds shale copy "store:$short" "oci:$T/layout:x"
+    succeeds shale diff "store:$short" "docker://$REGISTRY/app:1"
+    fails 1 shale inspect "${id:7:8}00000000"
+    says "no image whose id begins with '${id:7:8}00000000'"
+    succeeds shale tag "$short" app:1
+    succeeds shale rmi app:1
+    fails 1 shale inspect "$id"
+    id=$(shale build -q .)
+    succeeds shale rmi "$id"
+    fails 1 shale inspect "$id"
+}
+
 @test "-q prints the id on stdout and nothing else anywhere" {
     run --separate-stderr shale build -q .
     equal "$status" 0

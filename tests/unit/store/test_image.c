@@ -10,6 +10,8 @@
 
 #include "store/base/io.h"
 #include "store/blob.h"
+#include "store/image_find.h"
+#include "store/names.h"
 #include "store/step_cache.h"
 #include "tests/unit/store/layers.h"
 #include "tests/unit/store/sample.h"
@@ -45,6 +47,102 @@ static void a_missing_image_is_not_found(void **state)
 	digest_bytes("x", 1, &id);
 	assert_int_equal(image_open(p->batch, &id, &img, &err), -1);
 	assert_int_equal(err.kind, ERROR_NOT_FOUND);
+}
+
+/* A text and its digest whose first digits are those of an earlier one. */
+struct pair {
+	char text[2][64];
+	struct digest digest[2];
+};
+
+static void make_pair(const char *format, size_t digits, struct pair *ret)
+{
+	static struct digest all[2000];
+
+	for (unsigned i = 0; i < ARRAY_LEN(all); i++) {
+		snprintf(ret->text[1], sizeof(ret->text[1]), format, i);
+		digest_bytes(ret->text[1], strlen(ret->text[1]), &all[i]);
+		for (unsigned j = 0; j < i; j++) {
+			if (strncmp(digest_hex(&all[i]), digest_hex(&all[j]),
+				    digits))
+				continue;
+			snprintf(ret->text[0], sizeof(ret->text[0]), format, j);
+			ret->digest[0] = all[j];
+			ret->digest[1] = all[i];
+			return;
+		}
+	}
+	fail_msg("no two digests begin alike");
+}
+
+static void put_text(struct place *p, const char *text)
+{
+	struct error err = ERROR_INIT;
+
+	expect_ok(blob_put(p->batch, text, strlen(text), NULL, &err), &err);
+}
+
+#define CONFIG_FORMAT "{\"n\":%u,\"rootfs\":{\"type\":\"layers\"}}"
+
+static void expect_found(struct place *p, const char *digits,
+			 const struct digest *wanted)
+{
+	struct error err = ERROR_INIT;
+	struct digest found;
+
+	expect_ok(image_find(p->store, digits, &found, &err), &err);
+	assert_string_equal(found.text, wanted->text);
+}
+
+static void expect_none(struct place *p, const char *digits,
+			enum error_kind kind, const char *says)
+{
+	struct error err = ERROR_INIT;
+	struct digest found;
+	char text[sizeof(err.text)];
+
+	assert_int_equal(image_find(p->store, digits, &found, &err), -1);
+	assert_int_equal(err.kind, kind);
+	assert_non_null(strstr(error_message(&err, text, sizeof(text)), says));
+}
+
+static void images_are_found_by_the_beginning_of_their_id(void **state)
+{
+	struct place *p = *state;
+	struct pair configs, others;
+	char digits[5];
+
+	make_pair(CONFIG_FORMAT, 4, &configs);
+	snprintf(digits, sizeof(digits), "%s", digest_hex(&configs.digest[0]));
+	expect_none(p, digits, ERROR_NOT_FOUND, digits);
+	put_text(p, configs.text[0]);
+	place_restart(p);
+	expect_found(p, digits, &configs.digest[0]);
+	put_text(p, configs.text[1]);
+	place_restart(p);
+	expect_none(p, digits, ERROR_USAGE, digest_hex(&configs.digest[0]));
+	expect_none(p, digits, ERROR_USAGE, digest_hex(&configs.digest[1]));
+	expect_found(p, digest_hex(&configs.digest[1]), &configs.digest[1]);
+	expect_none(p, "abc", ERROR_NOT_FOUND, "abc");
+	expect_none(p, "ABCD", ERROR_NOT_FOUND, "ABCD");
+	/* What is no config is no image. */
+	make_pair("%u", 4, &others);
+	put_text(p, others.text[0]);
+	place_restart(p);
+	expect_none(p, digest_hex(&others.digest[0]), ERROR_NOT_FOUND, "");
+}
+
+static void a_damaged_image_is_found_by_its_name(void **state)
+{
+	struct place *p = *state;
+	struct error err = ERROR_INIT;
+	struct digest gone;
+
+	digest_bytes("gone", 4, &gone);
+	expect_ok(name_set(p->batch, "a", &gone, NULL, &err), &err);
+	expect_ok(name_set(p->batch, "b", &gone, NULL, &err), &err);
+	place_publish(p);
+	expect_found(p, digest_hex(&gone), &gone);
 }
 
 static void an_image_without_its_layers_is_damaged(void **state)
@@ -287,6 +385,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(a_saved_image_is_opened_by_its_id),
 		TEST(a_missing_image_is_not_found),
+		TEST(images_are_found_by_the_beginning_of_their_id),
+		TEST(a_damaged_image_is_found_by_its_name),
 		TEST(an_image_without_its_layers_is_damaged),
 		TEST(a_manifest_describes_blobs_that_exist),
 		TEST(saving_for_an_output_makes_its_blobs_in_one_reading),

@@ -129,26 +129,6 @@ static void a_damaged_record_hides_no_other(void **state)
 	free(list);
 }
 
-static void images_are_found_by_the_beginning_of_their_id(void **state)
-{
-	struct place *p = *state;
-	struct digest d = digest_of("x"), found;
-	struct error err = ERROR_INIT;
-	char prefix[16];
-
-	set(p, "a", "x");
-	set(p, "b", "x");
-	set(p, "c", "y");
-	snprintf(prefix, sizeof(prefix), "%.8s", digest_hex(&d));
-	expect_ok(names_find_id(p->store, prefix, &found, &err), &err);
-	assert_true(digest_equal(&found, &d));
-	expect_ok(names_find_id(p->store, d.text, &found, &err), &err);
-	assert_int_equal(names_find_id(p->store, "2d", &found, &err), -1);
-	assert_int_equal(err.kind, ERROR_NOT_FOUND);
-	assert_int_equal(names_find_id(p->store, "00000000", &found, &err), -1);
-	assert_int_equal(err.kind, ERROR_NOT_FOUND);
-}
-
 #define TEST(name)                                                             \
 	cmocka_unit_test_setup_teardown(name, place_setup, place_teardown)
 
@@ -160,7 +140,6 @@ int main(void)
 		TEST(names_that_differ_are_kept_apart),
 		TEST(a_removed_name_is_gone),
 		TEST(a_damaged_record_hides_no_other),
-		TEST(images_are_found_by_the_beginning_of_their_id),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
