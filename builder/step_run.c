@@ -1,96 +1,19 @@
 /* RUN: a command in a container on the root so far. */
-#include <fcntl.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "builder/debug_shell.h"
 #include "builder/owner.h"
+#include "builder/run_dirs.h"
 #include "builder/run_mounts.h"
+#include "builder/run_network.h"
 #include "builder/run_output.h"
-#include "builder/sandbox/caps.h"
-#include "builder/sandbox/network.h"
-#include "builder/sandbox/resolv.h"
 #include "builder/sandbox/sandbox.h"
 #include "builder/step.h"
 #include "store/base/idmap.h"
-#include "store/base/io.h"
 #include "store/base/parallel.h"
-
-#define DEFAULT_HOSTNAME "buildkitsandbox"
-#define ROOT_MODE	 0755
 
 /* Each has threads of its own to fetch and to unpack, and some megabytes. */
 #define TREES_AT_ONCE 4
-
-/* The folders of one container, in the batch's. */
-struct run_dirs {
-	struct batch *batch; /* borrowed */
-	char *upper;
-	char *work;
-	char *scratch;
-	char *upper_path;
-	char *work_path;
-	char *scratch_path;
-};
-
-/*
- * Upper and work directories that nobody needs any more are empty, or next to
- * it, and go with the batch's folder. Removing them one by one would hold up
- * every step: file systems wait for the disk, and ext4 passes over each inode
- * freed a moment ago when it looks for the next. Scratch may be large.
- */
-static void run_dirs_release(struct run_dirs *d)
-{
-	struct error ignored = ERROR_INIT;
-
-	if (d->scratch)
-		io_remove_tree(batch_fd(d->batch), d->scratch, &ignored);
-	free(d->upper);
-	free(d->work);
-	free(d->scratch);
-	free(d->upper_path);
-	free(d->work_path);
-	free(d->scratch_path);
-}
-DEFINE_RELEASE(struct run_dirs, run_dirs_release);
-
-static int make_dir(struct batch *b, const char *prefix, char **name,
-		    char **path, struct error *err)
-{
-	*name = batch_fresh_name(b, prefix, err);
-	if (!*name)
-		return -1;
-	if (asprintf(path, "%s/%s", batch_path(b), *name) < 0) {
-		*path = NULL;
-		return error_nomem(err, "the folders of a step");
-	}
-	if (mkdirat(batch_fd(b), *name, ROOT_MODE) < 0)
-		return error_sys(err, errno, "cannot make '%s'", *path);
-	return 0;
-}
-
-/* The upper directory's attributes become those of "/". */
-static int dress_root(struct step_job *job, const struct run_dirs *d,
-		      struct error *err)
-{
-	AUTO(view_node_release) struct view_node root = { 0 };
-	struct view *view = step_view(job, err);
-	int found = view ? view_lookup(view, "", true, &root, NULL, err) : -1;
-	const struct entry *e = &root.meta.entry;
-
-	if (found < 0)
-		return -1;
-	if (found && (e->uid || e->gid) &&
-	    fchownat(batch_fd(d->batch), d->upper, e->uid, e->gid,
-		     AT_SYMLINK_NOFOLLOW) < 0)
-		return error_sys(err, errno, "cannot give '%s' an owner",
-				 d->upper_path);
-	if (fchmodat(batch_fd(d->batch), d->upper, found ? e->mode : ROOT_MODE,
-		     0) < 0)
-		return error_sys(err, errno, "cannot give '%s' a mode",
-				 d->upper_path);
-	return 0;
-}
 
 static bool needs_scratch(const struct run_mounts *mounts)
 {
@@ -98,19 +21,6 @@ static bool needs_scratch(const struct run_mounts *mounts)
 		if (mounts->items[i].discard)
 			return true;
 	return false;
-}
-
-static int make_dirs(struct step_job *job, const struct run_mounts *mounts,
-		     struct run_dirs *d, struct error *err)
-{
-	d->batch = job->options->batch;
-	if (make_dir(d->batch, "upper", &d->upper, &d->upper_path, err) < 0 ||
-	    make_dir(d->batch, "work", &d->work, &d->work_path, err) < 0)
-		return -1;
-	if (needs_scratch(mounts) && make_dir(d->batch, "scratch", &d->scratch,
-					      &d->scratch_path, err) < 0)
-		return -1;
-	return dress_root(job, d, err);
 }
 
 /* A layer whose tree is wanted, and where it goes among the lowers. */
@@ -174,21 +84,9 @@ struct run_state {
 	const char **lowers;
 	struct user user;
 	struct strv env;
-	struct buf hosts;
-	struct buf resolv_conf;
-	struct network_pool *networks;
-	struct network *network; /* one of them, or NULL */
+	struct run_network network;
 	struct sandbox sandbox;
 };
-
-/*
- * By default a RUN has no rights to change its network. With more it may have
- * left addresses, routes or rules.
- */
-static bool network_is_clean(const struct sandbox *sb)
-{
-	return !sb->insecure && !(sb->capabilities & ~CAPS_DEFAULT);
-}
 
 static void run_state_release(struct run_state *r)
 {
@@ -198,10 +96,7 @@ static void run_state_release(struct run_state *r)
 	free(r->all_mounts);
 	user_release(&r->user);
 	strv_release(&r->env);
-	buf_release(&r->hosts);
-	buf_release(&r->resolv_conf);
-	network_pool_give_back(r->networks, r->network,
-			       network_is_clean(&r->sandbox));
+	run_network_release(&r->network);
 }
 DEFINE_RELEASE(struct run_state, run_state_release);
 
@@ -235,68 +130,6 @@ static int make_env(struct run_state *r, const struct run_args *run,
 		strv_env_set(&r->env, "HOME",
 			     r->user.home ? r->user.home : "/");
 	return strv_check(&r->env, "an environment", err);
-}
-
-static int choose_network(const struct step_job *job, enum sandbox_network *ret,
-			  struct error *err)
-{
-	const char *wish = job->step->u.run.network;
-
-	*ret = job->options->network;
-	if (!wish || strcmp(wish, "default") == 0)
-		return 0;
-	if (strcmp(wish, "none") == 0) {
-		*ret = SANDBOX_NETWORK_NONE;
-		return 0;
-	}
-	*ret = SANDBOX_NETWORK_HOST;
-	if (job->options->allow_host_network)
-		return 0;
-	return error_set(err, ERROR_REFUSED,
-			 "network.host is not allowed; --allow network.host "
-			 "permits it");
-}
-
-/* Last, so that a step which cannot be run takes none. */
-static int take_network(const struct step_job *job, struct run_state *r,
-			struct error *err)
-{
-	struct sandbox *sb = &r->sandbox;
-
-	if (!sandbox_network_is_pooled(sb->network))
-		return 0;
-	r->networks = job->options->networks;
-	if (network_pool_take(r->networks, job->cancel, &r->network, err) < 0)
-		return -1;
-	if (r->network)
-		sb->network_fd = network_fd(r->network);
-	else
-		sb->network = SANDBOX_NETWORK_HOST;
-	return 0;
-}
-
-static int make_network_files(struct step_job *job, struct run_state *r,
-			      struct error *err)
-{
-	const struct solve_options *options = job->options;
-	const char *hostname =
-		options->hostname ? options->hostname : DEFAULT_HOSTNAME;
-	struct resolv_options how = options->dns;
-	AUTO(buf_release) struct buf host = BUF_INIT;
-
-	how.network = r->sandbox.network;
-	how.resolver = r->network ? network_resolver(r->network) : NULL;
-	if (hosts_make(hostname, (const char *const *)options->add_hosts.items,
-		       how.network, &r->hosts, err) < 0)
-		return -1;
-	if (resolv_conf_read_host(&host, err) < 0 ||
-	    resolv_conf_make(host.data ? host.data : "", &how, &r->resolv_conf,
-			     err) < 0)
-		return -1;
-	r->sandbox.hostname = hostname;
-	r->sandbox.hosts = r->hosts.data;
-	r->sandbox.resolv_conf = r->resolv_conf.data;
-	return 0;
 }
 
 static int collect_mounts(const struct step_job *job, struct run_state *r,
@@ -373,7 +206,7 @@ static int prepare(struct step_job *job, struct run_state *r, struct error *err)
 		return error_set(err, ERROR_REFUSED,
 				 "security.insecure is not allowed; --allow "
 				 "security.insecure permits it");
-	if (choose_network(job, &r->sandbox.network, err) < 0 ||
+	if (run_network_choose(job, &r->sandbox.network, err) < 0 ||
 	    collect_lowers(job, &r->lowers, &r->sandbox.n_lowers, err) < 0)
 		return -1;
 	view = step_view(job, err);
@@ -381,13 +214,13 @@ static int prepare(struct step_job *job, struct run_state *r, struct error *err)
 		return -1;
 	if (run_mounts_open(job, &r->mounts, err) < 0 ||
 	    collect_mounts(job, r, err) < 0 ||
-	    make_dirs(job, &r->mounts, &r->dirs, err) < 0 ||
+	    run_dirs_make(job->options->batch, view, needs_scratch(&r->mounts),
+			  &r->dirs, err) < 0 ||
 	    make_env(r, run, err) < 0)
 		return -1;
 	describe(job, r);
-	if (take_network(job, r, err) < 0)
-		return -1;
-	return make_network_files(job, r, err);
+	/* Last, so that a step which cannot be run takes no network. */
+	return run_network_open(job, &r->sandbox, &r->network, err);
 }
 
 /* The reason for many a failure, which no program can know. */
@@ -443,36 +276,6 @@ static int run_container(struct step_job *job, const struct sandbox *sb,
 	return 0;
 }
 
-/*
- * Where the kernel has mounted once, it does not mount again without a sync:
- * the work directory, and what mounts have thrown away, must be new.
- */
-static int renew_dirs(struct run_state *r, struct error *err)
-{
-	struct run_dirs fresh = { .batch = r->dirs.batch };
-	AUTO(run_dirs_release)
-	struct run_dirs old = { .batch = r->dirs.batch };
-	bool has_scratch = r->dirs.scratch;
-
-	if (make_dir(fresh.batch, "work", &fresh.work, &fresh.work_path, err) <
-		    0 ||
-	    (has_scratch && make_dir(fresh.batch, "scratch", &fresh.scratch,
-				     &fresh.scratch_path, err) < 0)) {
-		run_dirs_release(&fresh);
-		return -1;
-	}
-	old.work = r->dirs.work;
-	old.work_path = r->dirs.work_path;
-	old.scratch = r->dirs.scratch;
-	old.scratch_path = r->dirs.scratch_path;
-	fresh.upper = r->dirs.upper;
-	fresh.upper_path = r->dirs.upper_path;
-	r->dirs = fresh;
-	r->sandbox.work = fresh.work_path;
-	r->sandbox.scratch = fresh.scratch_path;
-	return 0;
-}
-
 /* The command has failed with `err`, which stays. */
 static void offer_shell(const struct step_job *job, struct run_state *r,
 			const struct error *err)
@@ -482,8 +285,10 @@ static void offer_shell(const struct step_job *job, struct run_state *r,
 
 	if (!options->debug_shell || err->kind != ERROR_COMMAND ||
 	    cancel_check(job->cancel, &ignored) < 0 ||
-	    renew_dirs(r, &ignored) < 0)
+	    run_dirs_renew(&r->dirs, &ignored) < 0)
 		return;
+	r->sandbox.work = r->dirs.work_path;
+	r->sandbox.scratch = r->dirs.scratch_path;
 	debug_shell_open(options->debug_shell, &r->sandbox, err,
 			 options->spawner, options->progress, options->cancel);
 }
