@@ -4,46 +4,19 @@
  * first processes.
  */
 #include <errno.h>
-#include <fcntl.h>
-#include <linux/sched.h>
 #include <poll.h>
-#include <sched.h>
 #include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "builder/sandbox/caps.h"
 #include "builder/sandbox/cgroup.h"
-#include "builder/sandbox/container.h"
-#include "builder/sandbox/descriptors.h"
-#include "builder/sandbox/mount.h"
 #include "builder/sandbox/network_keeper.h"
 #include "builder/sandbox/seccomp.h"
-#include "builder/sandbox/spawner_wire.h"
-#include "builder/sandbox/userns.h"
-#include "builder/sandbox/wire.h"
-#include "store/base/confined.h"
-#include "store/base/idmap.h"
-#include "store/base/io.h"
-
-/* A running container. */
-struct running {
-	pid_t pid;
-	int pidfd;  /* readable once it has ended */
-	int reply;  /* its end of file is a wish to kill */
-	int status; /* read end for its struct container_report */
-	bool is_killed;
-	struct cgroup *cgroup; /* or NULL */
-};
+#include "builder/sandbox/spawner_internal.h"
 
 struct loop {
 	int socket;
@@ -55,110 +28,12 @@ struct loop {
 	struct pollfd *polled; /* the socket, then two per container */
 };
 
-/* A request as it arrived; every descriptor is owned. */
-struct arrived {
-	struct spawner_request request;
-	int fds[SPAWNER_FDS_MAX];
-	size_t n;
-};
-
 static void arrived_close(struct arrived *a)
 {
 	while (a->n)
 		close(a->fds[--a->n]);
 }
 DEFINE_RELEASE(struct arrived, arrived_close);
-
-/*
- * /proc/PID/environ and cmdline of a container's first process are our own
- * memory: nothing of the builder's environment or arguments may be read
- * there. The kernel tells where they lie (fields 48 to 51 of stat).
- */
-static void forget_environment(void)
-{
-	char text[2048];
-	unsigned long from[4] = { 0 };
-	int fd = open("/proc/self/stat", O_RDONLY | O_CLOEXEC);
-	ssize_t len = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
-	char *at;
-
-	if (fd >= 0)
-		close(fd);
-	if (len <= 0)
-		return;
-	text[len] = '\0';
-	at = strrchr(text, ')'); /* ends field 2 */
-	for (int field = 2; at && field < 48; field++)
-		at = strchr(at + 1, ' ');
-	if (!at || sscanf(at, "%lu %lu %lu %lu", &from[0], &from[1], &from[2],
-			  &from[3]) != 4)
-		return;
-	clearenv();
-	memset((void *)from[0], 0, from[1] - from[0]);
-	memset((void *)from[2], 0, from[3] - from[2]);
-}
-
-/*
- * By the raw call: libc keeps 32 and 33 to itself, and posix_spawn(), which
- * make uses, leaves them ignored. Zeros are SIG_DFL in the kernel's form.
- */
-static void reset_signals(void)
-{
-	static const unsigned long dfl[8];
-	sigset_t all;
-
-	sigfillset(&all);
-	sigprocmask(SIG_BLOCK, &all, NULL);
-	for (int sig = 1; sig < NSIG; sig++)
-		syscall(SYS_rt_sigaction, sig, dfl, NULL, NSIG / 8);
-}
-
-/*
- * Own session: signals of the terminal are the builder's to handle. Not
- * dumpable: programs in containers cannot open /proc/1/exe, which is the
- * builder itself, nor its descriptors.
- */
-static void settle(struct loop *loop)
-{
-	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
-
-	setsid();
-	reset_signals();
-	prctl(PR_SET_DUMPABLE, 0);
-	prctl(PR_SET_NAME, "shale-init");
-	forget_environment();
-	/* Messages of a crash still go to stderr; the rest is not ours. */
-	if (null >= 0) {
-		dup2(null, 0);
-		dup2(null, 1);
-	}
-	if (dup3(loop->socket, 3, O_CLOEXEC) == 3)
-		loop->socket = 3;
-	descriptors_close(4, ~0U, &loop->engine_error);
-	if (chdir("/") < 0)
-		error_sys(&loop->engine_error, errno, "cannot enter /");
-}
-
-/*
- * Before the environment goes: it may forbid some system calls, which the
- * first use of confined_open() finds out.
- */
-static void find_engine(struct engine *e, struct error *err)
-{
-	struct error ignored = ERROR_INIT;
-	autoclose int probe = confined_open(AT_FDCWD, "/", O_PATH, 0, &ignored);
-	struct stat own = { 0 };
-
-	if (stat("/proc/self/exe", &own) < 0)
-		error_sys(&ignored, errno, "no /proc");
-	e->own_dev = own.st_dev;
-	e->own_ino = own.st_ino;
-	e->is_initial_userns = userns_is_initial();
-	e->legacy_mounts = !mount_api_works();
-	e->single_id = idmap_is_single();
-	e->permitted = caps_permitted();
-	seccomp_cache_new(CAPS_DEFAULT & e->permitted, &e->seccomp, err);
-}
 
 static int receive(struct loop *loop, struct arrived *a)
 {
@@ -192,79 +67,6 @@ static void reply_error(int fd, const struct error *err)
 	send(fd, &reply, sizeof(reply), MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
-static _Noreturn void fail_early(int status, const struct container_report *r)
-{
-	if (write(status, r, sizeof(*r)) < 0)
-		_exit(126);
-	_exit(125);
-}
-
-/* Its namespace shows the group as the root, so it comes after joining. */
-static int enter_cgroup(const struct cgroup *cgroup, struct error *err)
-{
-	if (!cgroup)
-		return 0;
-	if (cgroup_join(cgroup, err) < 0)
-		return -1;
-	if (unshare(CLONE_NEWCGROUP) < 0)
-		return error_sys(err, errno,
-				 "cannot make a control group namespace");
-	return 0;
-}
-
-/* In the container's first process. */
-static _Noreturn void be_container(struct loop *loop, struct arrived *a,
-				   const struct cgroup *cgroup, int status)
-{
-	size_t len = a->request.description_len;
-	const struct container_fds fds = {
-		.status = status,
-		.output = a->fds[SPAWNER_FD_OUTPUT],
-		.sources = a->fds + SPAWNER_FD_SOURCES,
-		.n_sources = a->n - SPAWNER_FD_SOURCES,
-	};
-	struct container_report r = { .has_failed = true };
-	int keep[ARRAY_LEN(a->fds)];
-	void *description;
-
-	if (enter_cgroup(cgroup, &r.err) < 0)
-		fail_early(status, &r);
-	/* All but the reply's socket, whose end is a message. */
-	memcpy(keep, a->fds, a->n * sizeof(*keep));
-	keep[SPAWNER_FD_REPLY] = status;
-	if (descriptors_close_others(keep, a->n, &r.err) < 0)
-		fail_early(status, &r);
-	description = mmap(NULL, len, PROT_READ, MAP_PRIVATE,
-			   a->fds[SPAWNER_FD_DESCRIPTION], 0);
-	if (description != MAP_FAILED) {
-		close(a->fds[SPAWNER_FD_DESCRIPTION]);
-		container_main(&loop->engine, description, len, &fds);
-	}
-	error_sys(&r.err, errno, "cannot read a container's description");
-	fail_early(status, &r);
-}
-
-/*
- * fork() into new namespaces; `*pidfd` is -1 where kernels have none. Filters
- * answer clone3() with EPERM as well as ENOSYS; clone() then says whether it
- * was meant.
- */
-static pid_t clone_into(uint64_t flags, int *pidfd)
-{
-	struct clone_args args = {
-		.flags = flags | CLONE_PIDFD,
-		.pidfd = (uint64_t)(uintptr_t)pidfd,
-		.exit_signal = SIGCHLD,
-	};
-	pid_t pid = (pid_t)syscall(SYS_clone3, &args, sizeof(args));
-
-	if (pid >= 0 || (errno != ENOSYS && errno != EPERM))
-		return pid;
-	*pidfd = -1;
-	return (pid_t)syscall(SYS_clone, flags | CLONE_PIDFD | SIGCHLD, NULL,
-			      pidfd, NULL, NULL);
-}
-
 static int make_room(struct loop *loop, struct error *err)
 {
 	size_t capacity = loop->capacity ? 2 * loop->capacity : 8;
@@ -285,118 +87,20 @@ static int make_room(struct loop *loop, struct error *err)
 	return 0;
 }
 
-static int cannot_clone(int sys, struct error *err)
-{
-	error_sys(err, sys, "cannot make namespaces for a container");
-	if (sys == EPERM)
-		error_wrap(err, "forbidden here: a container around us must "
-				"have CAP_SYS_ADMIN (docker: --privileged), or "
-				"its seccomp profile allow clone and unshare "
-				"with namespaces");
-	if (sys == ENOSPC)
-		error_wrap(err, "there are as many namespaces as 'sysctl -a "
-				"-r ^user.max_' allows");
-	return -1;
-}
-
-/* NULL in `*ret` when it wants no limits. */
-static int make_cgroup(const struct arrived *a, struct cgroup **ret,
-		       struct error *err)
-{
-	AUTO(wire_release) struct wire_sandbox w = { 0 };
-	size_t len = a->request.description_len;
-	void *data;
-	int rc;
-
-	if (!a->request.has_limits)
-		return 0;
-	data = mmap(NULL, len, PROT_READ, MAP_PRIVATE,
-		    a->fds[SPAWNER_FD_DESCRIPTION], 0);
-	if (data == MAP_FAILED)
-		return error_sys(err, errno, "cannot read limits");
-	rc = wire_decode(data, len, &w, err);
-	if (rc == 0 && w.sb.limits.cgroup_parent)
-		cgroup_sweep(w.sb.limits.cgroup_parent);
-	if (rc == 0)
-		rc = cgroup_make(&w.sb.limits, ret, err);
-	munmap(data, len);
-	return rc;
-}
-
-static int start(struct loop *loop, struct arrived *a, struct error *err)
-{
-	AUTO(cgroup_free) struct cgroup *cgroup = NULL;
-	uint64_t flags = a->request.clone_flags;
-	struct running *r;
-	autoclose int reads = -1;
-	autoclose int writes = -1;
-	int pidfd = -1;
-	int pair[2];
-	pid_t pid;
-
-	if (a->n < SPAWNER_FD_SOURCES ||
-	    a->n - SPAWNER_FD_SOURCES != a->request.n_sources)
-		return error_set(err, ERROR_SYSTEM,
-				 "descriptors of a container were lost (too "
-				 "many open files?)");
-	if (make_room(loop, err) < 0 || make_cgroup(a, &cgroup, err) < 0)
-		return -1;
-	if (cgroup)
-		flags &= ~(uint64_t)CLONE_NEWCGROUP;
-	if (pipe2(pair, O_CLOEXEC) < 0)
-		return error_sys(err, errno, "cannot make a pipe");
-	reads = pair[0];
-	writes = pair[1];
-	pid = clone_into(flags, &pidfd);
-	if (pid < 0)
-		return cannot_clone(errno, err);
-	if (pid == 0)
-		be_container(loop, a, cgroup, writes);
-	r = &loop->running[loop->n++];
-	*r = (struct running){
-		.pid = pid,
-		.pidfd = pidfd,
-		.reply = steal_fd(&a->fds[SPAWNER_FD_REPLY]),
-		.status = steal_fd(&reads),
-		.cgroup = steal_pointer(&cgroup),
-	};
-	return 0;
-}
-
-/*
- * Nothing but the builder waits for a keeper. Its end is told by no signal,
- * which makes it a child that only reap_keepers() sees.
- */
-static int start_keeper(struct arrived *a, struct error *err)
-{
-	pid_t pid;
-
-	if (a->n != SPAWNER_FD_OUTPUT)
-		return error_set(err, ERROR_SYSTEM,
-				 "descriptors of a network were lost (too many "
-				 "open files?)");
-	pid = (pid_t)syscall(SYS_clone, network_keeper_clone_flags(), NULL,
-			     NULL, NULL, NULL);
-	if (pid < 0)
-		return error_sys(err, errno,
-				 "cannot make namespaces for a network");
-	if (pid == 0) {
-		int keep[] = { a->fds[SPAWNER_FD_REPLY],
-			       a->fds[SPAWNER_FD_DESCRIPTION] };
-
-		if (descriptors_close_others(keep, ARRAY_LEN(keep), err) == 0)
-			network_keeper_main(a->fds[SPAWNER_FD_REPLY],
-					    a->fds[SPAWNER_FD_DESCRIPTION]);
-		network_keeper_refuse(a->fds[SPAWNER_FD_REPLY], err);
-		_exit(0);
-	}
-	return 0;
-}
-
 static void reap_keepers(void)
 {
 	while (waitpid(-1, NULL, WNOHANG | __WCLONE) > 0)
 		;
+}
+
+static int start(struct loop *loop, struct arrived *a, struct error *err)
+{
+	if (make_room(loop, err) < 0 ||
+	    spawner_start_container(&loop->engine, a, &loop->running[loop->n],
+				    err) < 0)
+		return -1;
+	loop->n++;
+	return 0;
 }
 
 static void serve(struct loop *loop, struct arrived *a)
@@ -406,7 +110,7 @@ static void serve(struct loop *loop, struct arrived *a)
 
 	if (loop->engine_error.kind != ERROR_NONE)
 		err = loop->engine_error;
-	else if ((wants_network ? start_keeper(a, &err)
+	else if ((wants_network ? spawner_start_keeper(a, &err)
 				: start(loop, a, &err)) == 0)
 		return;
 	if (a->n <= SPAWNER_FD_REPLY)
@@ -525,8 +229,8 @@ int spawner_loop(int socket)
 
 	if (make_room(&loop, &loop.engine_error) < 0)
 		return 1;
-	find_engine(&loop.engine, &loop.engine_error);
-	settle(&loop);
+	spawner_find_engine(&loop.engine, &loop.engine_error);
+	loop.socket = spawner_settle(socket, &loop.engine_error);
 	cgroup_sweep(NULL);
 	for (;;) {
 		AUTO(arrived_close) struct arrived a = { 0 };
