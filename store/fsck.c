@@ -100,21 +100,14 @@ static int check_one(void *ctx, size_t i, struct error *err)
 
 static int list_folder(struct folder *d, struct error *err)
 {
-	autodir DIR *dir = NULL;
+	autodir DIR *dir = io_open_dir(store_fd(batch_store(d->f->b)), d->path);
 	struct dirent *e;
-	int fd = openat(store_fd(batch_store(d->f->b)), d->path,
-			O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 
-	if (fd < 0)
+	if (!dir)
 		return errno == ENOENT || errno == ENOTDIR
 			       ? 0
 			       : error_sys(err, errno, "cannot list '%s'",
 					   d->path);
-	dir = fdopendir(fd);
-	if (!dir) {
-		close(fd);
-		return error_nomem(err, "checking the store");
-	}
 	while ((e = readdir(dir)))
 		if (strcmp(e->d_name, ".") && strcmp(e->d_name, ".."))
 			strv_append(&d->names, e->d_name);

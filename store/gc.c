@@ -106,22 +106,16 @@ static int for_each(struct gc *g, const char *path,
 				 struct error *err),
 		    struct error *err)
 {
-	autodir DIR *dir = NULL;
+	autodir DIR *dir = io_open_dir(store_fd(g->store), path);
 	struct dirent *e;
-	int fd = openat(store_fd(g->store), path,
-			O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 
-	if (fd < 0)
+	if (!dir)
 		return errno == ENOENT ? 0
 				       : error_sys(err, errno,
 						   "cannot list '%s'", path);
-	dir = fdopendir(fd);
-	if (!dir) {
-		close(fd);
-		return error_nomem(err, "collecting garbage");
-	}
 	while ((e = readdir(dir)))
-		if (e->d_name[0] != '.' && visit(g, fd, e->d_name, err) < 0)
+		if (e->d_name[0] != '.' &&
+		    visit(g, dirfd(dir), e->d_name, err) < 0)
 			return -1;
 	return 0;
 }
@@ -203,17 +197,10 @@ static int sweep_blob(struct gc *g, int dirfd, const char *name,
 /* A mount's instances are all in one folder, each with a lock of its own. */
 static bool mount_in_use(const struct gc *g, int fd)
 {
-	autodir DIR *dir = NULL;
+	autodir DIR *dir = io_open_dir(fd, ".");
 	struct dirent *e;
-	bool used = false;
-	int copy = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	bool used = !dir;
 
-	dir = copy < 0 ? NULL : fdopendir(copy);
-	if (!dir) {
-		if (copy >= 0)
-			close(copy);
-		return true;
-	}
 	while (!used && (e = readdir(dir))) {
 		const char *dot = strrchr(e->d_name, '.');
 		struct error ignored;

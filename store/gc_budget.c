@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "store/base/io.h"
 #include "store/base/timefmt.h"
 #include "store/gc_mark.h"
 #include "store/usage.h"
@@ -51,20 +52,14 @@ static int for_each(struct plan *p, const char *path, unsigned kind,
 				 const char *name, struct error *err),
 		    struct error *err)
 {
-	autodir DIR *dir = NULL;
+	autodir DIR *dir = io_open_dir(store_fd(p->store), path);
 	struct dirent *e;
-	int fd = openat(store_fd(p->store), path,
-			O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 
-	dir = fd < 0 ? NULL : fdopendir(fd);
-	if (!dir) {
-		if (fd >= 0)
-			close(fd);
+	if (!dir)
 		return error_sys(err, errno, "cannot list '%s'", path);
-	}
 	while ((e = readdir(dir)))
 		if (e->d_name[0] != '.' &&
-		    visit(p, kind, fd, e->d_name, err) < 0)
+		    visit(p, kind, dirfd(dir), e->d_name, err) < 0)
 			return -1;
 	return 0;
 }

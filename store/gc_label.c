@@ -71,22 +71,16 @@ static int judge_blob(struct selection *s, int dirfd, const char *name,
 
 static int judge_blobs(struct selection *s, struct error *err)
 {
-	autodir DIR *dir = NULL;
+	autodir DIR *dir = io_open_dir(store_fd(s->store), "blobs/sha256");
 	struct dirent *e;
-	int fd = openat(store_fd(s->store), "blobs/sha256",
-			O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
-	dir = fd < 0 ? NULL : fdopendir(fd);
-	if (!dir) {
-		if (fd >= 0)
-			close(fd);
+	if (!dir)
 		return errno == ENOENT
 			       ? 0
 			       : error_sys(err, errno, "cannot list the blobs");
-	}
 	while ((e = readdir(dir)))
 		if (strlen(e->d_name) == DIGEST_HEX_LEN &&
-		    judge_blob(s, fd, e->d_name, err) < 0)
+		    judge_blob(s, dirfd(dir), e->d_name, err) < 0)
 			return -1;
 	return 0;
 }

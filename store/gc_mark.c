@@ -115,24 +115,19 @@ static int mark_layer(struct gc_marks *m, const struct digest *diff_id,
 	char path[sizeof("layers/sha256/") + DIGEST_HEX_LEN];
 	autodir DIR *dir = NULL;
 	struct dirent *e;
-	int fd, fresh = mark(m, GC_LAYER, digest_hex(diff_id), err);
+	int fresh = mark(m, GC_LAYER, digest_hex(diff_id), err);
 
 	if (fresh <= 0)
 		return fresh;
 	snprintf(path, sizeof(path), "layers/sha256/%s", digest_hex(diff_id));
-	fd = openat(store_fd(m->store), path,
-		    O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (fd < 0)
+	dir = io_open_dir(store_fd(m->store), path);
+	if (!dir)
 		return errno == ENOENT ? 0
 				       : error_sys(err, errno,
 						   "cannot read '%s'", path);
-	dir = fdopendir(fd);
-	if (!dir) {
-		close(fd);
-		return error_nomem(err, "collecting garbage");
-	}
 	while ((e = readdir(dir)))
-		if (e->d_name[0] != '.' && mark_form(m, fd, e->d_name, err) < 0)
+		if (e->d_name[0] != '.' &&
+		    mark_form(m, dirfd(dir), e->d_name, err) < 0)
 			return -1;
 	return 0;
 }
@@ -283,21 +278,14 @@ static int mark_steps(struct gc_marks *m,
 		      bool (*wanted)(void *ctx, const char *file), void *ctx,
 		      struct error *err)
 {
-	autodir DIR *dir = NULL;
+	autodir DIR *dir = io_open_dir(store_fd(m->store), "cache");
 	struct dirent *e;
-	int fd = openat(store_fd(m->store), "cache",
-			O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
-	if (fd < 0)
+	if (!dir)
 		return error_sys(err, errno, "cannot read the cache");
-	dir = fdopendir(fd);
-	if (!dir) {
-		close(fd);
-		return error_nomem(err, "collecting garbage");
-	}
 	while ((e = readdir(dir)))
 		if (e->d_name[0] != '.' && wanted(ctx, e->d_name) &&
-		    mark_step(m, fd, e->d_name, err) < 0)
+		    mark_step(m, dirfd(dir), e->d_name, err) < 0)
 			return -1;
 	return 0;
 }
@@ -358,22 +346,15 @@ static int mark_pins_of(struct gc_marks *m, int tmp, const char *batch,
  */
 static int mark_pins(struct gc_marks *m, struct error *err)
 {
-	autodir DIR *dir = NULL;
+	autodir DIR *dir = io_open_dir(store_fd(m->store), "tmp");
 	struct dirent *e;
-	int fd = openat(store_fd(m->store), "tmp",
-			O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
-	if (fd < 0)
+	if (!dir)
 		return error_sys(err, errno, "cannot read '%s/tmp'",
 				 store_path(m->store));
-	dir = fdopendir(fd);
-	if (!dir) {
-		close(fd);
-		return error_nomem(err, "collecting garbage");
-	}
 	while ((e = readdir(dir)))
 		if (e->d_name[0] != '.' &&
-		    mark_pins_of(m, fd, e->d_name, err) < 0)
+		    mark_pins_of(m, dirfd(dir), e->d_name, err) < 0)
 			return -1;
 	return 0;
 }

@@ -153,23 +153,16 @@ int image_lists_visit(struct store *s,
 				struct error *err),
 		      void *ctx, struct error *err)
 {
-	autodir DIR *dir = NULL;
+	autodir DIR *dir = io_open_dir(store_fd(s), FOLDER);
 	struct dirent *e;
-	int fd =
-		openat(store_fd(s), FOLDER, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
-	if (fd < 0)
+	if (!dir)
 		return errno == ENOENT
 			       ? 0
 			       : error_sys(err, errno, "cannot read the lists");
-	dir = fdopendir(fd);
-	if (!dir) {
-		close(fd);
-		return error_nomem(err, "reading the lists");
-	}
 	while ((e = readdir(dir)))
 		if (e->d_name[0] != '.' &&
-		    visit_one(fd, e->d_name, fn, ctx, err) < 0)
+		    visit_one(dirfd(dir), e->d_name, fn, ctx, err) < 0)
 			return -1;
 	return 0;
 }

@@ -215,21 +215,14 @@ int names_list(struct store *s, struct name_record **ret, size_t *n,
 	       struct error *err)
 {
 	AUTO(name_list_release) struct name_list list = { 0 };
-	autodir DIR *dir = NULL;
+	autodir DIR *dir = io_open_dir(store_fd(s), "names");
 	struct dirent *e;
-	int fd = openat(store_fd(s), "names",
-			O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
-	if (fd < 0)
+	if (!dir)
 		return error_sys(err, errno, "cannot list names");
-	dir = fdopendir(fd);
-	if (!dir) {
-		close(fd);
-		return error_nomem(err, "listing names");
-	}
 	while ((e = readdir(dir)))
 		if (e->d_name[0] != '.' &&
-		    add_record(fd, e->d_name, &list, err) < 0)
+		    add_record(dirfd(dir), e->d_name, &list, err) < 0)
 			return -1;
 	if (list.n)
 		qsort(list.items, list.n, sizeof(*list.items), compare_names);

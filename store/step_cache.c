@@ -187,22 +187,16 @@ int step_cache_each(struct store *s,
 				 struct error *err),
 		    void *ctx, struct error *err)
 {
-	autodir DIR *dir = NULL;
+	autodir DIR *dir = io_open_dir(store_fd(s), "cache");
 	struct dirent *e;
-	int fd = openat(store_fd(s), "cache",
-			O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
-	dir = fd < 0 ? NULL : fdopendir(fd);
-	if (!dir) {
-		if (fd >= 0)
-			close(fd);
+	if (!dir)
 		return error_sys(err, errno, "cannot list the cache");
-	}
 	while ((e = readdir(dir))) {
 		AUTO(step_record_release) struct step_record record = { 0 };
 		struct digest key;
 
-		if (load_record(fd, e->d_name, &key, &record) &&
+		if (load_record(dirfd(dir), e->d_name, &key, &record) &&
 		    visit(ctx, &key, &record, err) < 0)
 			return -1;
 	}

@@ -101,17 +101,11 @@ static char *choose_path(const char *root, struct error *err)
 
 static bool is_empty_dir(int fd)
 {
-	autodir DIR *dir = NULL;
+	autodir DIR *dir = io_open_dir(fd, ".");
 	struct dirent *e;
-	int copy = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
-	if (copy < 0)
+	if (!dir)
 		return false;
-	dir = fdopendir(copy);
-	if (!dir) {
-		close(copy);
-		return false;
-	}
 	/* A fresh volume is not quite empty. */
 	while ((e = readdir(dir)))
 		if (strcmp(e->d_name, ".") && strcmp(e->d_name, "..") &&
@@ -226,20 +220,12 @@ static void sweep_entry(int tmp, const char *name)
 /* What cannot be removed now is left for the next one; never a failure. */
 static void sweep(const struct store *s)
 {
-	autodir DIR *dir = NULL;
+	autodir DIR *dir = io_open_dir(s->fd, "tmp");
 	struct dirent *e;
-	int fd = openat(s->fd, "tmp", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
-	if (fd < 0)
-		return;
-	dir = fdopendir(fd);
-	if (!dir) {
-		close(fd);
-		return;
-	}
-	while ((e = readdir(dir)))
+	while (dir && (e = readdir(dir)))
 		if (strcmp(e->d_name, ".") && strcmp(e->d_name, ".."))
-			sweep_entry(fd, e->d_name);
+			sweep_entry(dirfd(dir), e->d_name);
 }
 
 static const char *probe_xattr_prefix(const struct store *s)

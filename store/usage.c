@@ -4,21 +4,21 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "store/base/io.h"
 #include "store/gc_mark.h"
 #include "store/names.h"
 
 #define DEPTH_MAX 64
 
 /* Disk space of a file or tree; a share of it for one of several names. */
-static uint64_t measure(int dirfd, const char *name, unsigned depth)
+static uint64_t measure(int parent, const char *name, unsigned depth)
 {
 	autodir DIR *dir = NULL;
 	struct dirent *e;
 	struct stat st;
 	uint64_t sum;
-	int fd;
 
-	if (fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+	if (fstatat(parent, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
 		return 0;
 	sum = (uint64_t)st.st_blocks * 512;
 	if (!S_ISDIR(st.st_mode))
@@ -26,14 +26,10 @@ static uint64_t measure(int dirfd, const char *name, unsigned depth)
 	/* Deeper than anything honest, it is not worth the descriptors. */
 	if (depth > DEPTH_MAX)
 		return sum;
-	fd = openat(dirfd, name,
-		    O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	dir = fd < 0 ? NULL : fdopendir(fd);
-	if (!dir && fd >= 0)
-		close(fd);
+	dir = io_open_dir(parent, name);
 	while (dir && (e = readdir(dir)))
 		if (strcmp(e->d_name, ".") && strcmp(e->d_name, ".."))
-			sum += measure(fd, e->d_name, depth + 1);
+			sum += measure(dirfd(dir), e->d_name, depth + 1);
 	return sum;
 }
 
@@ -47,23 +43,17 @@ static int add_folder(struct store *s, const char *path,
 		      const struct gc_marks *marks, enum gc_kind kind,
 		      struct usage_line *line, struct error *err)
 {
-	autodir DIR *dir = NULL;
+	autodir DIR *dir = io_open_dir(store_fd(s), path);
 	struct dirent *e;
-	int fd = openat(store_fd(s), path,
-			O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 
-	dir = fd < 0 ? NULL : fdopendir(fd);
-	if (!dir) {
-		if (fd >= 0)
-			close(fd);
+	if (!dir)
 		return error_sys(err, errno, "cannot list '%s'", path);
-	}
 	while ((e = readdir(dir))) {
 		uint64_t bytes;
 
 		if (e->d_name[0] == '.')
 			continue;
-		bytes = usage_of(fd, e->d_name);
+		bytes = usage_of(dirfd(dir), e->d_name);
 		line->n++;
 		line->bytes += bytes;
 		if (!marks || !gc_is_marked(marks, kind, e->d_name))

@@ -7,6 +7,7 @@
 
 #include "store/base/buf.h"
 #include "store/base/confined.h"
+#include "store/base/io.h"
 #include "store/base/path.h"
 
 /*
@@ -94,9 +95,7 @@ static int add(struct stubs *s, const char *path, const struct stat *st,
 static int record_dir(struct stubs *s, int parent, const char *name,
 		      struct buf *path, struct error *err)
 {
-	int fd = openat(parent, name,
-			O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	autodir DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
+	autodir DIR *dir = io_open_dir(parent, name);
 	size_t len = path->len;
 	struct dirent *d;
 
@@ -107,7 +106,8 @@ static int record_dir(struct stubs *s, int parent, const char *name,
 
 		if (strcmp(d->d_name, ".") == 0 || strcmp(d->d_name, "..") == 0)
 			continue;
-		if (fstatat(fd, d->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		if (fstatat(dirfd(dir), d->d_name, &st, AT_SYMLINK_NOFOLLOW) <
+		    0)
 			return error_sys(err, errno, "cannot look at '%s'",
 					 d->d_name);
 		buf_printf(path, "%s%s", len ? "/" : "", d->d_name);
@@ -115,7 +115,7 @@ static int record_dir(struct stubs *s, int parent, const char *name,
 		    add(s, path->data, &st, err) < 0)
 			return -1;
 		if (S_ISDIR(st.st_mode) && path->len < PATH_MAX &&
-		    record_dir(s, fd, d->d_name, path, err) < 0)
+		    record_dir(s, dirfd(dir), d->d_name, path, err) < 0)
 			return -1;
 		buf_truncate(path, len);
 	}

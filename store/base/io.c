@@ -116,6 +116,17 @@ int io_read_file(int dirfd, const char *path, size_t max, struct buf *buf,
 	return io_read_all(fd, max, path, buf, err);
 }
 
+DIR *io_open_dir(int dirfd, const char *path)
+{
+	autoclose int fd = openat(
+		dirfd, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+
+	if (dir)
+		steal_fd(&fd);
+	return dir;
+}
+
 /* Flush the directory that holds `path`, so that a rename in it stays. */
 static int sync_parent(int dirfd, const char *path, struct error *err)
 {

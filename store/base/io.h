@@ -5,6 +5,7 @@
 #ifndef STORE_BASE_IO_H
 #define STORE_BASE_IO_H
 
+#include <dirent.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -55,6 +56,12 @@ int io_replace_file(int dirfd, const char *path, const void *data, size_t len,
  */
 int io_copy(int src, int dst, uint64_t len, const char *what,
 	    struct error *err);
+
+/*
+ * Open a directory in order to list it; a link is not followed. NULL with
+ * errno set.
+ */
+DIR *io_open_dir(int dirfd, const char *path);
 
 /* Remove `name` below `dirfd` with all it holds; absent is success. */
 int io_remove_tree(int dirfd, const char *name, struct error *err);

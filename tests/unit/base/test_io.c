@@ -72,6 +72,20 @@ static void only_regular_files_are_read(void **state)
 	assert_int_equal(err.sys, ENOENT);
 }
 
+static void directories_are_not_opened_through_links(void **state)
+{
+	struct scratch *s = *state;
+	autodir DIR *dir = NULL;
+
+	make_dir(s->fd, "d");
+	assert_int_equal(symlinkat("d", s->fd, "link"), 0);
+	assert_null(io_open_dir(s->fd, "link"));
+	assert_null(io_open_dir(s->fd, "absent"));
+	assert_int_equal(errno, ENOENT);
+	dir = io_open_dir(s->fd, "d");
+	assert_non_null(dir);
+}
+
 static void copies_are_complete_or_an_error(void **state)
 {
 	struct scratch *s = *state;
@@ -201,6 +215,7 @@ int main(void)
 		TEST(a_failed_replacement_leaves_the_old_file_alone),
 		TEST(reading_is_bounded),
 		TEST(only_regular_files_are_read),
+		TEST(directories_are_not_opened_through_links),
 		TEST(copies_are_complete_or_an_error),
 		TEST(files_that_only_read_understands_are_copied),
 		TEST(a_full_disk_is_an_error),
