@@ -1,9 +1,8 @@
 #include "builder/cli/cache_option.h"
 
 #include <string.h>
-#include <strings.h>
 
-#include "store/base/csv.h"
+#include "builder/cli/attribute.h"
 
 static void release_one(struct cache_option *o)
 {
@@ -67,16 +66,6 @@ static int set_text(char **to, const char *value, struct error *err)
 	return *to ? 0 : error_nomem(err, "reading cache options");
 }
 
-static int set_bool(const char *key, const char *value, bool *ret,
-		    struct error *err)
-{
-	*ret = !strcasecmp(value, "true") || !strcmp(value, "1");
-	if (*ret || !strcasecmp(value, "false") || !strcmp(value, "0"))
-		return 0;
-	return error_set(err, ERROR_USAGE, "%s takes true or false, not \"%s\"",
-			 key, value);
-}
-
 static int set_mode(struct cache_option *o, const char *value,
 		    struct error *err)
 {
@@ -85,45 +74,6 @@ static int set_mode(struct cache_option *o, const char *value,
 		return 0;
 	return error_set(err, ERROR_USAGE, "mode takes min or max, not \"%s\"",
 			 value);
-}
-
-static int set_level(struct cache_option *o, const char *value,
-		     struct error *err)
-{
-	char *end;
-	long level = strtol(value, &end, 10);
-
-	if (!*value || *end || level < 0 || level > 22)
-		return error_set(err, ERROR_USAGE,
-				 "compression-level takes 0 to 22, not \"%s\"",
-				 value);
-	o->format.compression.level = (int)level;
-	return 0;
-}
-
-static int set_format(struct cache_option *o, const char *key,
-		      const char *value, struct error *err)
-{
-	bool yes;
-
-	if (!strcmp(key, "compression"))
-		return compression_parse(value, &o->format.compression.kind,
-					 err);
-	if (!strcmp(key, "compression-level"))
-		return set_level(o, value, err);
-	if (!strcmp(key, "force-compression"))
-		return set_bool(key, value, &o->format.force, err);
-	if (!strcmp(key, "oci-mediatypes")) {
-		if (set_bool(key, value, &yes, err) < 0)
-			return -1;
-		o->format.docker = !yes;
-		return 0;
-	}
-	/* A cache is always an image manifest. */
-	if (!strcmp(key, "image-manifest"))
-		return set_bool(key, value, &yes, err);
-	return error_set(err, ERROR_USAGE, "unknown cache attribute \"%s\"",
-			 key);
 }
 
 /* Saved mounts are no image and have one form only. */
@@ -145,10 +95,42 @@ static bool is_import(enum cache_option_use use)
 	return use == CACHE_FROM || use == CACHE_MOUNT_FROM;
 }
 
-static int set_attribute(struct cache_option *o, enum cache_option_use use,
-			 const char *key, const char *value, struct error *err)
+/* An option while its attributes are read. */
+struct reading {
+	struct cache_option *option;
+	enum cache_option_use use;
+};
+
+static int set_flag_or_format(const struct reading *r, const char *key,
+			      const char *value, struct error *err)
 {
-	if (use >= CACHE_MOUNT_FROM && is_for_images(key))
+	struct cache_option *o = r->option;
+	bool ignored;
+	int taken;
+
+	if (!strcmp(key, "registry.insecure"))
+		return attribute_bool(key, value, &o->insecure, err);
+	if (!strcmp(key, "reset") && r->use == CACHE_TO)
+		return attribute_bool(key, value, &o->reset, err);
+	if (!strcmp(key, "ignore-error"))
+		return attribute_bool(key, value, &o->ignore_error, err);
+	/* A cache is always an image manifest. */
+	if (!strcmp(key, "image-manifest"))
+		return attribute_bool(key, value, &ignored, err);
+	taken = attribute_layer_format(key, value, &o->format, err);
+	if (taken)
+		return taken < 0 ? -1 : 0;
+	return error_set(err, ERROR_USAGE, "unknown cache attribute \"%s\"",
+			 key);
+}
+
+static int set_attribute(void *ctx, const char *key, const char *value,
+			 struct error *err)
+{
+	const struct reading *r = ctx;
+	struct cache_option *o = r->option;
+
+	if (r->use >= CACHE_MOUNT_FROM && is_for_images(key))
 		return error_set(err, ERROR_USAGE,
 				 "unknown attribute \"%s\" of cache mounts",
 				 key);
@@ -161,17 +143,12 @@ static int set_attribute(struct cache_option *o, enum cache_option_use use,
 	}
 	if (!strcmp(key, "src") || !strcmp(key, "dest"))
 		return set_text(&o->dir, value, err);
-	if (!strcmp(key, "tag") || (is_import(use) && !strcmp(key, "digest")))
+	if (!strcmp(key, "tag") ||
+	    (is_import(r->use) && !strcmp(key, "digest")))
 		return set_text(&o->tag, value, err);
 	if (!strcmp(key, "mode"))
 		return set_mode(o, value, err);
-	if (!strcmp(key, "registry.insecure"))
-		return set_bool(key, value, &o->insecure, err);
-	if (!strcmp(key, "reset") && use == CACHE_TO)
-		return set_bool(key, value, &o->reset, err);
-	if (!strcmp(key, "ignore-error"))
-		return set_bool(key, value, &o->ignore_error, err);
-	return set_format(o, key, value, err);
+	return set_flag_or_format(r, key, value, err);
 }
 
 static int check(const struct cache_option *o, enum cache_option_use use,
@@ -196,36 +173,13 @@ static int check(const struct cache_option *o, enum cache_option_use use,
 	return 0;
 }
 
-static int parse_bare(const char *text, struct cache_option *o,
-		      enum cache_option_use use, struct error *err)
+/* Without a key: a name, or what looks like a directory. */
+static int parse_bare(const char *text, struct reading *r, struct error *err)
 {
 	if (*text != '.' && *text != '/')
-		return set_attribute(o, use, "ref", text, err);
-	o->kind = CACHE_LOCAL;
-	return set_text(&o->dir, text, err);
-}
-
-static int parse_fields(const char *text, struct cache_option *o,
-			enum cache_option_use use, struct error *err)
-{
-	AUTO(strv_release) struct strv fields = STRV_INIT;
-
-	if (!strchr(text, '='))
-		return parse_bare(text, o, use, err);
-	if (csv_split(text, ERROR_USAGE, &fields, err) < 0)
-		return -1;
-	for (size_t i = 0; i < fields.len; i++) {
-		char *field = fields.items[i], *value = strchr(field, '=');
-
-		if (!value)
-			return error_set(err, ERROR_USAGE,
-					 "\"%s\" is not of the form key=value",
-					 field);
-		*value++ = '\0';
-		if (set_attribute(o, use, field, value, err) < 0)
-			return -1;
-	}
-	return 0;
+		return set_attribute(r, "ref", text, err);
+	r->option->kind = CACHE_LOCAL;
+	return set_text(&r->option->dir, text, err);
 }
 
 static int parse_one(const char *text, enum cache_option_use use,
@@ -236,9 +190,13 @@ static int parse_one(const char *text, enum cache_option_use use,
 		.format.compression = { COMPRESSION_GZIP,
 					COMPRESSION_LEVEL_DEFAULT },
 	};
+	struct reading r = { &o, use };
 	struct cache_option *grown;
+	int rc = strchr(text, '=')
+			 ? attributes_each(text, set_attribute, &r, err)
+			 : parse_bare(text, &r, err);
 
-	if (parse_fields(text, &o, use, err) < 0 || check(&o, use, err) < 0)
+	if (rc < 0 || check(&o, use, err) < 0)
 		return -1;
 	grown = realloc(ret->items, (ret->len + 1) * sizeof(*grown));
 	if (!grown)

@@ -1,8 +1,8 @@
 #include "builder/cli/output.h"
 
 #include <string.h>
-#include <strings.h>
 
+#include "builder/cli/attribute.h"
 #include "store/base/csv.h"
 
 void output_release(struct output *o)
@@ -10,20 +10,6 @@ void output_release(struct output *o)
 	free(o->dest);
 	strv_release(&o->names);
 	json_decref(o->annotations);
-}
-
-static int parse_bool(const char *key, const char *value, bool *ret,
-		      struct error *err)
-{
-	if (!strcasecmp(value, "true") || !strcmp(value, "1"))
-		*ret = true;
-	else if (!strcasecmp(value, "false") || !strcmp(value, "0"))
-		*ret = false;
-	else
-		return error_set(err, ERROR_USAGE,
-				 "%s takes true or false, not \"%s\"", key,
-				 value);
-	return 0;
 }
 
 static int set_type(struct output *o, const char *value, struct error *err)
@@ -54,19 +40,6 @@ static int set_type(struct output *o, const char *value, struct error *err)
 			 "unknown output type \"%s\"; use image, registry, "
 			 "oci, docker, tar, local or cacheonly",
 			 value);
-}
-
-static int set_level(struct output *o, const char *value, struct error *err)
-{
-	char *end;
-	long level = strtol(value, &end, 10);
-
-	if (!*value || *end || level < 0 || level > 22)
-		return error_set(err, ERROR_USAGE,
-				 "compression-level takes 0 to 22, not \"%s\"",
-				 value);
-	o->format.compression.level = (int)level;
-	return 0;
 }
 
 /* A comma list: it came through CSV once, so plain commas separate. */
@@ -114,24 +87,16 @@ static int set_annotation(struct output *o, const char *key, const char *value,
 static int set_bool_attribute(struct output *o, const char *key,
 			      const char *value, struct error *err)
 {
-	bool oci = true, ignored, tar;
+	bool ignored, tar;
 
 	if (!strcmp(key, "push"))
-		return parse_bool(key, value, &o->push, err);
-	if (!strcmp(key, "force-compression"))
-		return parse_bool(key, value, &o->format.force, err);
+		return attribute_bool(key, value, &o->push, err);
 	if (!strcmp(key, "rewrite-timestamp"))
-		return parse_bool(key, value, &o->rewrite_timestamp, err);
+		return attribute_bool(key, value, &o->rewrite_timestamp, err);
 	if (!strcmp(key, "store") || !strcmp(key, "unpack"))
-		return parse_bool(key, value, &ignored, err);
-	if (!strcmp(key, "oci-mediatypes")) {
-		if (parse_bool(key, value, &oci, err) < 0)
-			return -1;
-		o->format.docker = !oci;
-		return 0;
-	}
+		return attribute_bool(key, value, &ignored, err);
 	if (!strcmp(key, "tar")) {
-		if (parse_bool(key, value, &tar, err) < 0)
+		if (attribute_bool(key, value, &tar, err) < 0)
 			return -1;
 		o->directory = !tar;
 		return 0;
@@ -140,9 +105,12 @@ static int set_bool_attribute(struct output *o, const char *key,
 			 key);
 }
 
-static int set_attribute(struct output *o, const char *key, const char *value,
+static int set_attribute(void *ctx, const char *key, const char *value,
 			 struct error *err)
 {
+	struct output *o = ctx;
+	int taken;
+
 	if (!strcmp(key, "type"))
 		return set_type(o, value, err);
 	if (!strcmp(key, "dest")) {
@@ -152,33 +120,12 @@ static int set_attribute(struct output *o, const char *key, const char *value,
 	}
 	if (!strcmp(key, "name"))
 		return add_names(o, value, err);
-	if (!strcmp(key, "compression"))
-		return compression_parse(value, &o->format.compression.kind,
-					 err);
-	if (!strcmp(key, "compression-level"))
-		return set_level(o, value, err);
 	if (!strncmp(key, "annotation", 10))
 		return set_annotation(o, key, value, err);
+	taken = attribute_layer_format(key, value, &o->format, err);
+	if (taken)
+		return taken < 0 ? -1 : 0;
 	return set_bool_attribute(o, key, value, err);
-}
-
-static int parse_fields(const struct strv *fields, struct output *o,
-			struct error *err)
-{
-	size_t i;
-
-	for (i = 0; i < fields->len; i++) {
-		char *field = fields->items[i], *value = strchr(field, '=');
-
-		if (!value)
-			return error_set(err, ERROR_USAGE,
-					 "\"%s\" is not of the form key=value",
-					 field);
-		*value++ = '\0';
-		if (set_attribute(o, field, value, err) < 0)
-			return -1;
-	}
-	return 0;
 }
 
 static int check_output(const struct output *o, struct error *err)
@@ -207,7 +154,6 @@ int output_parse(const char *text, struct output *ret, struct error *err)
 		.format = { .compression = { COMPRESSION_GZIP,
 					     COMPRESSION_LEVEL_DEFAULT } },
 	};
-	AUTO(strv_release) struct strv fields = STRV_INIT;
 
 	if (!strchr(text, '=')) {
 		/* "-o DIR" is a directory, "-o -" a tar on stdout. */
@@ -216,8 +162,7 @@ int output_parse(const char *text, struct output *ret, struct error *err)
 			return error_nomem(err, "reading an output");
 		if (!strcmp(text, "-"))
 			o.kind = OUTPUT_TAR;
-	} else if (csv_split(text, ERROR_USAGE, &fields, err) < 0 ||
-		   parse_fields(&fields, &o, err) < 0 ||
+	} else if (attributes_each(text, set_attribute, &o, err) < 0 ||
 		   check_output(&o, err) < 0) {
 		return error_wrap(err, "--output %s", text);
 	}
