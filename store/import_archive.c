@@ -139,16 +139,6 @@ static int read_member(struct archive *a, const struct entry *e,
 	return 0;
 }
 
-static int open_tar(int fd, struct tar_reader **ret, struct error *err)
-{
-	struct stream *raw = NULL, *plain = NULL;
-
-	if (stream_from_pipe(fd, false, &raw, err) < 0 ||
-	    stream_decompress(raw, NULL, &plain, err) < 0)
-		return -1;
-	return tar_reader_new(plain, false, ret, err);
-}
-
 static int read_members(struct archive *a, int fd, struct error *err)
 {
 	AUTO(tar_reader_free) struct tar_reader *tar = NULL;
@@ -156,7 +146,7 @@ static int read_members(struct archive *a, int fd, struct error *err)
 	struct stream *contents;
 	int more;
 
-	if (open_tar(fd, &tar, err) < 0)
+	if (tar_reader_open(fd, &tar, err) < 0)
 		return -1;
 	while ((more = tar_reader_next(tar, &e, &contents, err)) > 0)
 		if (read_member(a, e, contents, err) < 0)

@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "store/base/confined.h"
 #include "store/base/io.h"
@@ -14,19 +13,13 @@ static int open_file(int dir, const char *path, struct error *err)
 {
 	autoclose int fd =
 		confined_open(dir, path, O_RDONLY | O_NONBLOCK, 0, err);
-	struct stat st;
 
 	if (fd < 0) {
 		if (err->sys == ENOENT)
 			err->kind = ERROR_NOT_FOUND;
 		return -1;
 	}
-	if (fstat(fd, &st) < 0)
-		return error_sys(err, errno, "cannot stat '%s'", path);
-	if (!S_ISREG(st.st_mode))
-		return error_set(err, ERROR_REFUSED, "'%s' is no regular file",
-				 path);
-	return steal_fd(&fd);
+	return io_check_regular(fd, path, err) < 0 ? -1 : steal_fd(&fd);
 }
 
 int layout_open_blob(int dir, const struct digest *digest, struct error *err)

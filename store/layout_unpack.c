@@ -4,7 +4,6 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "store/compress.h"
 #include "store/digest.h"
 #include "store/tar.h"
 
@@ -45,16 +44,6 @@ static int write_member(int dir, const char *path, struct stream *contents,
 	return 0;
 }
 
-static int open_tar(int fd, struct tar_reader **ret, struct error *err)
-{
-	struct stream *raw = NULL, *plain = NULL;
-
-	if (stream_from_pipe(fd, false, &raw, err) < 0 ||
-	    stream_decompress(raw, NULL, &plain, err) < 0)
-		return -1;
-	return tar_reader_new(plain, false, ret, err);
-}
-
 int layout_unpack(int fd, int dir, struct error *err)
 {
 	AUTO(tar_reader_free) struct tar_reader *tar = NULL;
@@ -66,7 +55,7 @@ int layout_unpack(int fd, int dir, struct error *err)
 	if (mkdirat(dir, "blobs", 0700) < 0 ||
 	    mkdirat(dir, "blobs/sha256", 0700) < 0)
 		return error_sys(err, errno, "cannot make a folder");
-	if (open_tar(fd, &tar, err) < 0)
+	if (tar_reader_open(fd, &tar, err) < 0)
 		return -1;
 	while ((more = tar_reader_next(tar, &e, &contents, err)) > 0) {
 		if (++members > MEMBERS_MAX)

@@ -58,6 +58,13 @@ struct tar_reader;
 /* Takes `from` (also on failure), which must be decompressed. */
 int tar_reader_new(struct stream *from, bool layer, struct tar_reader **ret,
 		   struct error *err);
+
+/*
+ * An archive that is no layer, compressed or not, from the file or pipe `fd`
+ * (borrowed).
+ */
+int tar_reader_open(int fd, struct tar_reader **ret, struct error *err);
+
 void tar_reader_free(struct tar_reader *r);
 DEFINE_CLEANUP(struct tar_reader *, tar_reader_free);
 

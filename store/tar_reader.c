@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "store/archive_library.h"
+#include "store/compress.h"
 #include "store/tar.h"
 #include "store/tar_name.h"
 
@@ -139,6 +140,16 @@ int tar_reader_new(struct stream *from, bool layer, struct tar_reader **ret,
 		return -1;
 	*ret = steal_pointer(&r);
 	return 0;
+}
+
+int tar_reader_open(int fd, struct tar_reader **ret, struct error *err)
+{
+	struct stream *raw = NULL, *plain = NULL;
+
+	if (stream_from_pipe(fd, false, &raw, err) < 0 ||
+	    stream_decompress(raw, NULL, &plain, err) < 0)
+		return -1;
+	return tar_reader_new(plain, false, ret, err);
 }
 
 static void clear_entry(struct tar_reader *r)

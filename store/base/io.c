@@ -92,13 +92,24 @@ int io_read_all(int fd, size_t max, const char *what, struct buf *buf,
 	}
 }
 
+int io_check_regular(int fd, const char *what, struct error *err)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) < 0)
+		return error_sys(err, errno, "cannot stat '%s'", what);
+	if (!S_ISREG(st.st_mode))
+		return error_set(err, ERROR_REFUSED, "'%s' is no regular file",
+				 what);
+	return 0;
+}
+
 int io_read_file(int dirfd, const char *path, size_t max, struct buf *buf,
 		 struct error *err)
 {
 	/* O_NONBLOCK: opening a FIFO must not wait for a writer. */
 	autoclose int fd =
 		openat(dirfd, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	struct stat st;
 
 	if (fd < 0) {
 		int sys = errno;
@@ -108,11 +119,8 @@ int io_read_file(int dirfd, const char *path, size_t max, struct buf *buf,
 			err->kind = ERROR_NOT_FOUND;
 		return -1;
 	}
-	if (fstat(fd, &st) < 0)
-		return error_sys(err, errno, "cannot stat '%s'", path);
-	if (!S_ISREG(st.st_mode))
-		return error_set(err, ERROR_REFUSED, "'%s' is no regular file",
-				 path);
+	if (io_check_regular(fd, path, err) < 0)
+		return -1;
 	return io_read_all(fd, max, path, buf, err);
 }
 

@@ -34,6 +34,9 @@ int io_write(int fd, const void *data, size_t len, const char *what,
 int io_read_all(int fd, size_t max, const char *what, struct buf *buf,
 		struct error *err);
 
+/* ERROR_REFUSED for what is no regular file. */
+int io_check_regular(int fd, const char *what, struct error *err);
+
 /*
  * Append the file `path` below `dirfd` (AT_FDCWD allowed) to `buf`; only a
  * regular file, so that a FIFO or device cannot stall us. The path is the
