@@ -175,6 +175,18 @@ int expand_until(struct expansion *x, char stop, struct sink *to)
 	return stop ? expand_fail(x, "unexpected end of statement") : 0;
 }
 
+static struct expansion begin(const char *text, size_t len, char escape,
+			      const struct expand_env *env, struct error *err)
+{
+	return (struct expansion){
+		.p = text,
+		.end = text + len,
+		.escape = escape,
+		.env = env,
+		.err = err,
+	};
+}
+
 static int wrap(struct error *err, const char *word, size_t len)
 {
 	struct quoted storage;
@@ -188,13 +200,7 @@ static int wrap(struct error *err, const char *word, size_t len)
 char *expand_word(const char *word, char escape, const struct expand_env *env,
 		  struct error *err)
 {
-	struct expansion x = {
-		.p = word,
-		.end = word + strlen(word),
-		.escape = escape,
-		.env = env,
-		.err = err,
-	};
+	struct expansion x = begin(word, strlen(word), escape, env, err);
 	struct sink to = { .text = BUF_INIT, .max = MAX_RESULT_BYTES };
 	char *result = NULL;
 
@@ -209,13 +215,7 @@ char *expand_word(const char *word, char escape, const struct expand_env *env,
 int expand_words(const char *word, char escape, const struct expand_env *env,
 		 struct strv *ret, struct error *err)
 {
-	struct expansion x = {
-		.p = word,
-		.end = word + strlen(word),
-		.escape = escape,
-		.env = env,
-		.err = err,
-	};
+	struct expansion x = begin(word, strlen(word), escape, env, err);
 	struct sink to = { .text = BUF_INIT,
 			   .max = MAX_RESULT_BYTES,
 			   .words = ret };
@@ -232,17 +232,11 @@ int expand_words(const char *word, char escape, const struct expand_env *env,
 char *expand_heredoc(const char *body, size_t len, const struct expand_env *env,
 		     size_t *ret_len, struct error *err)
 {
-	struct expansion x = {
-		.p = body,
-		.end = body + len,
-		.escape = '\\',
-		.quotes_are_data = true,
-		.env = env,
-		.err = err,
-	};
+	struct expansion x = begin(body, len, '\\', env, err);
 	struct sink to = { .text = BUF_INIT, .max = MAX_RESULT_BYTES };
 	char *result = NULL;
 
+	x.quotes_are_data = true;
 	if (expand_until(&x, 0, &to) < 0) {
 		wrap(err, body, len);
 	} else {

@@ -50,18 +50,10 @@ static json_t *own_arches(void)
 /* Put the blank-separated `names` into a set. */
 static void add_names(json_t *set, const char *names)
 {
-	while (*names) {
-		size_t len = strcspn(names, " ");
-		char name[64];
+	char name[SECCOMP_NAME_SIZE];
 
-		if (len && len < sizeof(name)) {
-			memcpy(name, names, len);
-			name[len] = '\0';
-			json_object_set_new(set, name, json_null());
-		}
-		names += len;
-		names += strspn(names, " ");
-	}
+	while (seccomp_next_name(&names, name))
+		json_object_set_new(set, name, json_null());
 }
 
 /* What needs no look at arguments; runtimes skip names they do not know. */

@@ -152,18 +152,10 @@ static void set(struct table *t, const char *name, const struct verdict *v)
 
 static void allow_names(struct table *t, const char *names)
 {
-	while (*names) {
-		size_t len = strcspn(names, " ");
-		char name[64];
+	char name[SECCOMP_NAME_SIZE];
 
-		if (len && len < sizeof(name)) {
-			memcpy(name, names, len);
-			name[len] = '\0';
-			set(t, name, &allow);
-		}
-		names += len;
-		names += strspn(names, " ");
-	}
+	while (seccomp_next_name(&names, name))
+		set(t, name, &allow);
 }
 
 /* Calls that libseccomp may be too old to have a name for. */

@@ -1,6 +1,8 @@
 #include "builder/sandbox/seccomp_profile.h"
 
 #include <linux/capability.h>
+#include <stdio.h>
+#include <string.h>
 
 #include "store/base/cleanup.h"
 
@@ -192,3 +194,13 @@ const struct seccomp_direct seccomp_direct[] = {
 	DIRECT("msgctl", 402, 402, 402),
 };
 const size_t n_seccomp_direct = ARRAY_LEN(seccomp_direct);
+
+bool seccomp_next_name(const char **names, char *ret)
+{
+	const char *name = *names + strspn(*names, " ");
+	int len = (int)strcspn(name, " ");
+
+	snprintf(ret, SECCOMP_NAME_SIZE, "%.*s", len, name);
+	*names = name + len;
+	return len > 0;
+}

@@ -2,12 +2,20 @@
 #ifndef BUILDER_SANDBOX_SECCOMP_PROFILE_H
 #define BUILDER_SANDBOX_SECCOMP_PROFILE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "builder/sandbox/syscall_filter.h"
 
 /* Names of system calls, separated by blanks; an unknown name is skipped. */
 extern const char seccomp_allowed[];
+
+/*
+ * Take the next of such names from `*names` into `ret`, an array of
+ * SECCOMP_NAME_SIZE; false at the end.
+ */
+#define SECCOMP_NAME_SIZE 64
+bool seccomp_next_name(const char **names, char *ret);
 
 /* Allowed when the container has capability `cap`. */
 struct seccomp_cap_rule {
