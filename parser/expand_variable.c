@@ -96,7 +96,7 @@ static int take_operand(struct expansion *x, char stop, bool keep_escapes,
 	if (status == 0)
 		return *ret ? 0 : -1;
 	if (x->p == x->end && x->err->kind != ERROR_NOMEM)
-		return expand_fail(x, missing);
+		expand_fail(x, missing);
 	return -1;
 }
 
