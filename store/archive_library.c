@@ -91,7 +91,9 @@ int archive_library_load(struct error *err)
 		return REAL(name)(e);                                          \
 	}
 
+/* cppcheck-suppress CastIntegerToAddressAtReturn */
 PLAIN(FORWARD_PLAIN)
+/* cppcheck-suppress CastIntegerToAddressAtReturn */
 OF_ENTRY(FORWARD_ENTRY)
 
 struct archive *archive_read_new(void)

@@ -96,6 +96,14 @@ struct platform platform_host(void)
 	return p;
 }
 
+int platform_wanted(const char *text, struct platform *ret, struct error *err)
+{
+	if (text)
+		return platform_parse(text, ret, err);
+	*ret = platform_host();
+	return 0;
+}
+
 static bool is_system(const char *word)
 {
 	size_t i;

@@ -25,6 +25,9 @@ void platform_normalize(struct platform *p);
 /* The machine's own. */
 struct platform platform_host(void);
 
+/* What a user asks for; NULL: the machine's own. */
+int platform_wanted(const char *text, struct platform *ret, struct error *err);
+
 /* "linux/arm/v7"; `buf` of at least PLATFORM_TEXT_SIZE. */
 #define PLATFORM_TEXT_SIZE 128
 char *platform_format(const struct platform *p, char *buf);
