@@ -42,14 +42,6 @@ static int run_call(struct build_command *c,
 	return rc < 0 ? build_report_failure(s, &report, err) : status;
 }
 
-/* Platforms of caches: those of the images that are built. */
-static int cache_platform(const struct build_command *c, struct platform *ret,
-			  struct error *err)
-{
-	*ret = platform_host();
-	return c->platform ? platform_parse(c->platform, ret, err) : 0;
-}
-
 /*
  * Have layers that only a push wants sent while they are read for the first
  * time. What is to be verified goes nowhere before that.
@@ -81,7 +73,7 @@ static int build_with_caches(struct session *s, struct build_command *c,
 	struct mount_import mounts = MOUNT_IMPORT_INIT(s, &c->mount_from);
 	const struct mount_seeder seeder = { mount_import_seed, &mounts };
 	struct build_env env = build_env(s);
-	struct platform platform;
+	struct platform platform; /* of caches: that of the image */
 
 	if (ssh_agents_open(&c->ssh, s->batch, &ssh, err) < 0)
 		return -1;
@@ -89,7 +81,7 @@ static int build_with_caches(struct session *s, struct build_command *c,
 	if (c->mount_from.len)
 		options->solve.seeder = &seeder;
 	if (push_ahead(s, c, options, &ahead, err) < 0 ||
-	    cache_platform(c, &platform, err) < 0 ||
+	    platform_wanted(c->platform, &platform, err) < 0 ||
 	    cache_options_import(s, &c->cache_from, &platform, err) < 0 ||
 	    build_run(options, &env, result, report, err) < 0 ||
 	    (c->verify &&

@@ -180,8 +180,7 @@ static int parse_words(struct copy_command *c, int argc, char **argv,
 	if (place_parse(words->items[0], &c->from, err) < 0 ||
 	    place_parse(words->items[1], &c->to, err) < 0)
 		return -1;
-	c->platform = platform_host();
-	if (platform && platform_parse(platform, &c->platform, err) < 0)
+	if (platform_wanted(platform, &c->platform, err) < 0)
 		return -1;
 	/* Neither the store nor docker's archives hold indexes. */
 	if (platform || c->to.kind == PLACE_STORE ||

@@ -137,11 +137,8 @@ static int parse_words(struct diff_command *c, int argc, char **argv,
 		return error_set(err, ERROR_USAGE,
 				 "--format takes text or json, not \"%s\"",
 				 c->format);
-	c->platform = platform_host();
-	if (c->platform_text &&
-	    platform_parse(c->platform_text, &c->platform, err) < 0)
-		return -1;
-	return rc;
+	return platform_wanted(c->platform_text, &c->platform, err) < 0 ? -1
+									: rc;
 }
 
 int cmd_diff(int argc, char **argv, struct error *err)

@@ -69,7 +69,7 @@ static int open_input(const char *path, struct error *err)
 int cmd_load(int argc, char **argv, struct error *err)
 {
 	struct session_options options = { 0 };
-	struct platform platform = platform_host();
+	struct platform platform;
 	const char *input = NULL, *platform_text = NULL;
 	static const struct command_usage usage = {
 		"load [OPTIONS]",
@@ -93,7 +93,7 @@ int cmd_load(int argc, char **argv, struct error *err)
 			     &words, err);
 	if (rc <= 0)
 		return rc;
-	if (platform_text && platform_parse(platform_text, &platform, err) < 0)
+	if (platform_wanted(platform_text, &platform, err) < 0)
 		return -1;
 	fd = open_input(input, err);
 	if (fd < 0)

@@ -69,7 +69,7 @@ static int pull(struct session *s, const char *text,
 int cmd_pull(int argc, char **argv, struct error *err)
 {
 	struct session_options options = { 0 };
-	struct platform platform = platform_host();
+	struct platform platform;
 	const char *platform_text = NULL;
 	static const struct command_usage usage = { "pull [OPTIONS] NAME...",
 						    "pull takes image names", 1,
@@ -91,7 +91,7 @@ int cmd_pull(int argc, char **argv, struct error *err)
 			     &words, err);
 	if (rc <= 0)
 		return rc;
-	if (platform_text && platform_parse(platform_text, &platform, err) < 0)
+	if (platform_wanted(platform_text, &platform, err) < 0)
 		return -1;
 	if (session_open(&options, &s, err) < 0)
 		return -1;
