@@ -9,6 +9,12 @@
 
 /* A path on its way: what is resolved, and what is still to be looked at. */
 struct walk {
+	/* See link_path_resolve(). */
+	int (*look)(void *ctx, const char *path, struct link_look *ret,
+		    struct error *err);
+	void *ctx;
+	bool follow;
+
 	struct buf done;
 	struct buf rest;
 	size_t at;	    /* in rest */
@@ -95,42 +101,53 @@ static void go_up(struct walk *w)
 	leave_directory(&w->done);
 }
 
+/* `name` is neither "." nor "..". */
+static int step_into(struct walk *w, const char *name, size_t len,
+		     struct error *err)
+{
+	struct link_look found = { .type = LOOK_ABSENT };
+
+	if (enter(w, name, len, err) < 0)
+		return -1;
+	if (!w->absent && w->look(w->ctx, w->done.data, &found, err) < 0)
+		return -1;
+	if (found.type == LOOK_LINK && (w->follow || !at_end(w)))
+		return splice_link(w, &found, err);
+	if (found.type == LOOK_ABSENT || (found.type != LOOK_DIR && !at_end(w)))
+		w->absent = true;
+	return 0;
+}
+
+static int walk_path(struct walk *w, struct error *err)
+{
+	const char *name;
+	size_t len;
+
+	while ((len = next_component(w, &name)) > 0) {
+		if (len == 1 && name[0] == '.')
+			continue;
+		if (len == 2 && name[0] == '.' && name[1] == '.')
+			go_up(w);
+		else if (step_into(w, name, len, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
 int link_path_resolve(const char *path, bool follow,
 		      int (*look)(void *ctx, const char *path,
 				  struct link_look *ret, struct error *err),
 		      void *ctx, char **resolved, bool *climbs,
 		      struct error *err)
 {
-	AUTO(walk_release) struct walk w = { 0 };
-	const char *name;
-	size_t len;
+	AUTO(walk_release)
+	struct walk w = { .follow = follow, .look = look, .ctx = ctx };
 
 	buf_append_str(&w.done, "");
 	buf_append_str(&w.rest, path);
 	if (buf_check(&w.done, "a path", err) < 0 ||
-	    buf_check(&w.rest, "a path", err) < 0)
+	    buf_check(&w.rest, "a path", err) < 0 || walk_path(&w, err) < 0)
 		return -1;
-	while ((len = next_component(&w, &name)) > 0) {
-		struct link_look found = { .type = LOOK_ABSENT };
-
-		if (len == 1 && name[0] == '.')
-			continue;
-		if (len == 2 && name[0] == '.' && name[1] == '.') {
-			go_up(&w);
-			continue;
-		}
-		if (enter(&w, name, len, err) < 0)
-			return -1;
-		if (!w.absent && look(ctx, w.done.data, &found, err) < 0)
-			return -1;
-		if (found.type == LOOK_LINK && (follow || !at_end(&w))) {
-			if (splice_link(&w, &found, err) < 0)
-				return -1;
-		} else if (found.type == LOOK_ABSENT ||
-			   (found.type != LOOK_DIR && !at_end(&w))) {
-			w.absent = true;
-		}
-	}
 	*resolved = buf_steal_checked(&w.done, "a path", err);
 	if (!*resolved)
 		return -1;
