@@ -200,30 +200,29 @@ static struct timespec time_after(int64_t ms)
 }
 
 /*
- * Wait for the reply. A cancelled run is told to the spawner by shutting our
- * side; it still replies, once every process is gone.
+ * Until there is a reply. A run that is cancelled, or whose time is over, is
+ * told to the spawner by shutting our side; it still replies, once every
+ * process is gone.
  */
-static int await_reply(int fd, struct cancel *cancel, int64_t timeout_ms,
-		       struct spawner_reply *reply, struct error *err)
+static int wait_for_reply(int fd, struct cancel *cancel, int64_t timeout_ms,
+			  bool *is_over, struct error *err)
 {
 	const struct timespec end = time_after(timeout_ms);
-	bool is_over = false;
 	struct pollfd polled[2] = {
 		{ .fd = fd, .events = POLLIN },
 		{ .fd = cancel ? cancel_fd(cancel) : -1, .events = POLLIN },
 	};
-	ssize_t r;
 
 	for (;;) {
-		bool waits = timeout_ms && !is_over;
+		bool waits = timeout_ms && !*is_over;
 		int n = poll(polled, 2, waits ? ms_left(&end) : -1);
 
 		if (n < 0 && errno != EINTR)
 			return error_sys(err, errno, "cannot wait");
 		if (n > 0 && polled[0].revents)
-			break;
+			return 0;
 		if (n == 0 && !ms_left(&end)) {
-			is_over = true;
+			*is_over = true;
 			shutdown(fd, SHUT_WR);
 		}
 		if (n <= 0)
@@ -233,6 +232,16 @@ static int await_reply(int fd, struct cancel *cancel, int64_t timeout_ms,
 			polled[1].fd = -1;
 		}
 	}
+}
+
+static int await_reply(int fd, struct cancel *cancel, int64_t timeout_ms,
+		       struct spawner_reply *reply, struct error *err)
+{
+	bool is_over = false;
+	ssize_t r;
+
+	if (wait_for_reply(fd, cancel, timeout_ms, &is_over, err) < 0)
+		return -1;
 	r = recv(fd, reply, sizeof(*reply), 0);
 	if (r != (ssize_t)sizeof(*reply))
 		return error_set(err, ERROR_SYSTEM,
@@ -258,20 +267,18 @@ static int check(const struct sandbox *sb, struct error *err)
 	return 0;
 }
 
-int spawner_run(struct spawner *s, const struct sandbox *sb, int output_fd,
-		struct cancel *cancel, struct sandbox_result *ret,
-		struct error *err)
+/* Ask for the container: where its reply will be, or -1. */
+static int request_run(struct spawner *s, const struct sandbox *sb,
+		       int output_fd, struct error *err)
 {
 	AUTO(cargo_close) struct cargo cargo = { 0 };
 	autoclose int ours = -1;
 	autoclose int theirs = -1;
 	autoclose int description = -1;
 	struct spawner_request request = { 0 };
-	struct spawner_reply reply;
 	int pair[2];
 
-	if (check(sb, err) < 0 || cancel_check(cancel, err) < 0 ||
-	    add_sources(s, sb, &cargo, err) < 0 ||
+	if (add_sources(s, sb, &cargo, err) < 0 ||
 	    add_network(sb, &cargo, err) < 0)
 		return -1;
 	description = describe(sb, &request.description_len, err);
@@ -290,10 +297,22 @@ int spawner_run(struct spawner *s, const struct sandbox *sb, int output_fd,
 	if (spawner_send(s, &request, cargo.fds,
 			 SPAWNER_FD_SOURCES + cargo.n_owned, err) < 0)
 		return -1;
-	/* Else the end of the spawner would not be seen. */
-	close(steal_fd(&theirs));
-	cargo_close(&cargo);
-	if (await_reply(ours, cancel, sb->timeout_ms, &reply, err) < 0 ||
+	/* Theirs is closed here, or the spawner's end would not be seen. */
+	return steal_fd(&ours);
+}
+
+int spawner_run(struct spawner *s, const struct sandbox *sb, int output_fd,
+		struct cancel *cancel, struct sandbox_result *ret,
+		struct error *err)
+{
+	autoclose int replies = -1;
+	struct spawner_reply reply;
+
+	if (check(sb, err) < 0 || cancel_check(cancel, err) < 0)
+		return -1;
+	replies = request_run(s, sb, output_fd, err);
+	if (replies < 0 ||
+	    await_reply(replies, cancel, sb->timeout_ms, &reply, err) < 0 ||
 	    cancel_check(cancel, err) < 0)
 		return -1;
 	if (reply.has_failed) {
