@@ -347,8 +347,8 @@ static int take_ready(struct network_pool *p, struct cancel *cancel,
 
 static void warn(struct network_pool *p, const struct error *why)
 {
-	char message[sizeof(why->text)];
-	char line[sizeof(why->text) + 128];
+	char message[sizeof(((struct error *)0)->text)];
+	char line[sizeof(message) + 128];
 
 	snprintf(line, sizeof(line),
 		 "RUN uses the host's network, a private one cannot be had: %s",
