@@ -4,120 +4,12 @@
 #include <unistd.h>
 
 #include "builder/ui/renderer.h"
-#include "store/base/io.h"
 
 /* A line without an end is shown in pieces of this many bytes. */
 #define PARTIAL_MAX ((size_t)64 << 10)
 
-struct timespec progress_clock(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now;
-}
-
-double progress_seconds(struct timespec from, struct timespec to)
-{
-	return (double)(to.tv_sec - from.tv_sec) +
-	       (double)(to.tv_nsec - from.tv_nsec) / 1e9;
-}
-
-void progress_flush(struct progress *p)
-{
-	struct error err = ERROR_INIT;
-
-	if (p->out.len)
-		io_write(p->fd, p->out.data, p->out.len, "progress", &err);
-	buf_clear(&p->out);
-}
-
-static void format_size(struct buf *out, int64_t bytes)
-{
-	static const char *const units[] = { "B", "kB", "MB", "GB", "TB" };
-	double value = (double)bytes;
-	size_t unit = 0;
-
-	while (value >= 1000 && unit + 1 < ARRAY_LEN(units)) {
-		value /= 1000;
-		unit++;
-	}
-	buf_printf(out, unit ? "%.1f%s" : "%.0f%s", value, units[unit]);
-}
-
-void progress_format_bytes(struct buf *out, int64_t current, int64_t total)
-{
-	format_size(out, current);
-	if (total < 0)
-		return;
-	buf_append_str(out, " / ");
-	format_size(out, total);
-}
-
-#define RATE_AFTER 0.2 /* seconds: before that it says nothing */
-
-void progress_format_transfer(struct buf *out, const struct transfer *t)
-{
-	double seconds = progress_seconds(t->started, progress_clock());
-
-	progress_format_bytes(out, t->current, t->total);
-	if (*t->note) {
-		buf_printf(out, " %s", t->note);
-		return;
-	}
-	buf_printf(out, " %.1fs", seconds);
-	if (seconds < RATE_AFTER)
-		return;
-	buf_append_str(out, ", ");
-	format_size(out, (int64_t)((double)t->current / seconds));
-	buf_append_str(out, "/s");
-}
-
-static void quiet_step(struct progress *p, struct progress_step *s)
-{
-	(void)p;
-	(void)s;
-}
-
-static void quiet_line(struct progress *p, struct progress_step *s,
-		       const char *line, size_t len)
-{
-	(void)p;
-	(void)s;
-	(void)line;
-	(void)len;
-}
-
-static void quiet_transfer(struct progress *p, struct progress_step *s,
-			   const struct transfer *t)
-{
-	(void)p;
-	(void)s;
-	(void)t;
-}
-
-static void quiet_text(struct progress *p, struct progress_step *s,
-		       const char *text)
-{
-	(void)p;
-	(void)s;
-	(void)text;
-}
-
-static void quiet_warn(struct progress *p, const char *line)
-{
-	(void)p;
-	(void)line;
-}
-
-const struct renderer renderer_quiet = {
-	.start = quiet_step,
-	.line = quiet_line,
-	.transfer = quiet_transfer,
-	.message = quiet_text,
-	.end = quiet_text,
-	.warn = quiet_warn,
-};
+/* Results and errors are printed elsewhere. */
+static const struct renderer renderer_quiet = { 0 };
 
 static const struct renderer *choose_renderer(enum progress_mode mode, int fd)
 {
@@ -238,7 +130,8 @@ static void begin(struct progress *p, struct progress_step *s)
 		return;
 	s->state = STEP_RUNNING;
 	s->started = progress_clock();
-	p->renderer->start(p, s);
+	if (p->renderer->start)
+		p->renderer->start(p, s);
 }
 
 void progress_start(struct progress *p, unsigned step)
@@ -261,7 +154,8 @@ static void put_line(struct progress *p, struct progress_step *s,
 	free(*slot);
 	*slot = strndup(line, len);
 	s->n_lines++;
-	p->renderer->line(p, s, line, len);
+	if (p->renderer->line)
+		p->renderer->line(p, s, line, len);
 }
 
 static void flush_partial(struct progress *p, struct progress_step *s)
@@ -344,7 +238,8 @@ void progress_transfer(struct progress *p, unsigned step, const char *what,
 		return;
 	begin(p, s);
 	t = find_transfer(s, what);
-	if (t && update_transfer(t, current, total, note))
+	if (t && update_transfer(t, current, total, note) &&
+	    p->renderer->transfer)
 		p->renderer->transfer(p, s, t);
 	leave(p);
 }
@@ -356,7 +251,8 @@ void progress_message(struct progress *p, unsigned step, const char *line)
 	if (!s)
 		return;
 	begin(p, s);
-	p->renderer->message(p, s, line);
+	if (p->renderer->message)
+		p->renderer->message(p, s, line);
 	leave(p);
 }
 
@@ -385,7 +281,8 @@ void progress_end(struct progress *p, unsigned step, enum progress_end how,
 		s->started = s->ended;
 	s->state = STEP_ENDED;
 	s->end = how;
-	p->renderer->end(p, s, text);
+	if (p->renderer->end)
+		p->renderer->end(p, s, text);
 	leave(p);
 }
 
@@ -404,7 +301,8 @@ bool progress_is_running(struct progress *p, unsigned step)
 void progress_warn(struct progress *p, const char *line)
 {
 	pthread_mutex_lock(&p->lock);
-	p->renderer->warn(p, line);
+	if (p->renderer->warn)
+		p->renderer->warn(p, line);
 	leave(p);
 }
 

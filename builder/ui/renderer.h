@@ -40,6 +40,7 @@ struct progress_step {
 	size_t n_transfers;
 };
 
+/* A way to show it; of what has no function, nothing is shown. */
 struct renderer {
 	void (*start)(struct progress *p, struct progress_step *s);
 	void (*line)(struct progress *p, struct progress_step *s,
@@ -61,7 +62,6 @@ void progress_format_transfer(struct buf *out, const struct transfer *t);
 
 extern const struct renderer renderer_plain;
 extern const struct renderer renderer_tty;
-extern const struct renderer renderer_quiet;
 
 struct progress {
 	pthread_mutex_t lock;

@@ -162,23 +162,6 @@ static void tty_start(struct progress *p, struct progress_step *s)
 		p->ticking = !pthread_create(&p->ticker, NULL, tick, p);
 }
 
-static void tty_line(struct progress *p, struct progress_step *s,
-		     const char *line, size_t len)
-{
-	(void)p;
-	(void)s;
-	(void)line;
-	(void)len;
-}
-
-static void tty_transfer(struct progress *p, struct progress_step *s,
-			 const struct transfer *t)
-{
-	(void)p;
-	(void)s;
-	(void)t;
-}
-
 static void tty_message(struct progress *p, struct progress_step *s,
 			const char *line)
 {
@@ -229,8 +212,6 @@ static void tty_close(struct progress *p)
 
 const struct renderer renderer_tty = {
 	.start = tty_start,
-	.line = tty_line,
-	.transfer = tty_transfer,
 	.message = tty_message,
 	.end = tty_end,
 	.warn = tty_warn,
