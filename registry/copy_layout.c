@@ -62,24 +62,25 @@ static const struct descriptor *find_entry(const struct manifest *index,
 {
 	AUTO(buf_release) struct buf names = BUF_INIT;
 	const struct descriptor *found = NULL;
-	bool several = false;
+	size_t n = 0;
 
 	for (size_t i = 0; i < index->n_items; i++) {
 		const struct descriptor *d = &index->items[i];
 
 		if (name && !layout_is_named(d, name))
 			continue;
-		several |= found && !digest_equal(&found->digest, &d->digest);
+		if (!n || !digest_equal(&found->digest, &d->digest))
+			n++;
 		found = d;
 	}
-	if (found && !several)
+	if (n == 1)
 		return found;
-	if (!found && !name) {
+	if (!n && !name) {
 		error_set(err, ERROR_NOT_FOUND, "it holds no image");
 		return NULL;
 	}
 	list_names(index, &names);
-	if (several)
+	if (n)
 		error_set(err, ERROR_USAGE,
 			  "it holds several images; name one of: %.1000s",
 			  names.data ? names.data : "");

@@ -116,13 +116,13 @@ static size_t on_output(char *data, size_t one, size_t room, void *ctx)
  * name may stand for any address, and for another one each time it is looked
  * up, so this is the place to look.
  */
-static int on_connected(void *ctx, char *peer, char *own, int peer_port,
+static int on_connected(void *ctx, char *peer,
+			char *own __attribute__((unused)), int peer_port,
 			int own_port)
 {
 	struct curl_exchange *x = ctx;
 	enum url_place place = url_host_place(peer);
 
-	(void)own;
 	(void)peer_port;
 	(void)own_port;
 	if (!x->direct)
