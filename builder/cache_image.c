@@ -189,8 +189,7 @@ int cache_image_import(struct batch *b, const struct image *img, unsigned *n,
 	*n = 0;
 	if (json_get_int(cache, "version", 0) != VERSION)
 		return 0;
-	json_array_foreach(json_object_get(cache, "steps"), i, step)
-	{
+	json_array_foreach(json_object_get(cache, "steps"), i, step) {
 		AUTO(step_record_release) struct step_record record = { 0 };
 		struct digest key;
 

@@ -107,8 +107,7 @@ int config_get_list(const json_t *config, const char *member, struct strv *ret,
 	size_t i;
 
 	list = json_object_get(json_object_get(config, "config"), member);
-	json_array_foreach(list, i, item)
-	{
+	json_array_foreach(list, i, item) {
 		if (json_is_string(item))
 			strv_append(ret, json_string_value(item));
 	}
@@ -263,8 +262,7 @@ static int ensure_path(json_t *config, struct error *err)
 	const char *text;
 	size_t i;
 
-	json_array_foreach(env, i, item)
-	{
+	json_array_foreach(env, i, item) {
 		text = json_string_value(item);
 		if (text && !strncmp(text, "PATH=", 5))
 			return 0;

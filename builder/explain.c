@@ -53,8 +53,8 @@ static unsigned likeness(const json_t *a, const json_t *b)
 		score += same_part(a, b, telling[i]) ? 100 : 0;
 	if (!score)
 		return 0;
-	json_object_foreach((json_t *)a, name, value) score +=
-		same_part(a, b, name);
+	json_object_foreach((json_t *)a, name, value)
+		score += same_part(a, b, name);
 	return score;
 }
 
@@ -122,8 +122,7 @@ static const char *find_variable(const json_t *env, const char *name,
 	const json_t *item;
 	size_t i;
 
-	json_array_foreach((json_t *)env, i, item)
-	{
+	json_array_foreach((json_t *)env, i, item) {
 		const char *text = json_string_value(item);
 
 		if (text && !strncmp(text, name, len) && text[len] == '=')
@@ -155,11 +154,11 @@ static void compare_env(const json_t *was, const json_t *now, struct buf *ret)
 	const json_t *item;
 	size_t i;
 
-	json_array_foreach((json_t *)now, i, item) compare_variable(
-		json_string_value(item) ? json_string_value(item) : "", was,
-		ret);
-	json_array_foreach((json_t *)was, i, item)
-	{
+	json_array_foreach((json_t *)now, i, item)
+		compare_variable(
+			json_string_value(item) ? json_string_value(item) : "",
+			was, ret);
+	json_array_foreach((json_t *)was, i, item) {
 		const char *text = json_string_value(item);
 		size_t len = text ? strcspn(text, "=") : 0;
 
@@ -176,9 +175,10 @@ static char *join(const json_t *list)
 	const json_t *item;
 	size_t i;
 
-	json_array_foreach((json_t *)list, i, item) buf_printf(
-		&text, "%s%s", i ? " " : "",
-		json_string_value(item) ? json_string_value(item) : "?");
+	json_array_foreach((json_t *)list, i, item)
+		buf_printf(&text, "%s%s", i ? " " : "",
+			   json_string_value(item) ? json_string_value(item)
+						   : "?");
 	return buf_steal(&text);
 }
 
@@ -207,8 +207,7 @@ static void compare_parts(const json_t *was, const json_t *now, struct buf *ret)
 	const char *name;
 	json_t *value;
 
-	json_object_foreach((json_t *)now, name, value)
-	{
+	json_object_foreach((json_t *)now, name, value) {
 		json_t *old = json_object_get(was, name);
 
 		if (old && json_equal(old, value))

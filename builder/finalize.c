@@ -205,8 +205,7 @@ static const char *first_time(const json_t *history, size_t n_base,
 	const json_t *entry;
 	size_t i;
 
-	json_array_foreach(history, i, entry)
-	{
+	json_array_foreach(history, i, entry) {
 		const char *created = json_get_string(entry, "created");
 
 		if (!created)

@@ -8,8 +8,7 @@ void outline_append_targets(struct buf *out, const json_t *targets)
 	size_t i;
 
 	buf_printf(out, "%-24s %s\n", "TARGET", "DESCRIPTION");
-	json_array_foreach(list, i, target)
-	{
+	json_array_foreach(list, i, target) {
 		AUTO(buf_release) struct buf name = BUF_INIT;
 		const char *text = json_get_string(target, "description");
 		const char *known = json_get_string(target, "name");
@@ -45,10 +44,11 @@ static void append_list(struct buf *out, const json_t *outline, const char *key,
 	if (!json_array_size(list))
 		return;
 	buf_printf(out, "\n%-24s REQUIRED\n", title);
-	json_array_foreach(list, i, item) buf_printf(
-		out, "%-24s %s\n", json_get_string(item, "name"),
-		json_is_true(json_object_get(item, "required")) ? "true"
-								: "false");
+	json_array_foreach(list, i, item)
+		buf_printf(out, "%-24s %s\n", json_get_string(item, "name"),
+			   json_is_true(json_object_get(item, "required"))
+				   ? "true"
+				   : "false");
 }
 
 void outline_append_target(struct buf *out, const json_t *outline)
@@ -64,8 +64,7 @@ void outline_append_target(struct buf *out, const json_t *outline)
 	if (json_array_size(args))
 		buf_printf(out, "\n%-24s %-16s %s\n", "BUILD ARG", "VALUE",
 			   "DESCRIPTION");
-	json_array_foreach(args, i, item)
-	{
+	json_array_foreach(args, i, item) {
 		const char *value = json_get_string(item, "value");
 		const char *about = json_get_string(item, "description");
 

@@ -70,8 +70,7 @@ static const json_t *find_auths(const json_t *root)
 
 	if (json_is_object(auths))
 		return auths;
-	json_object_foreach((json_t *)root, key, value)
-	{
+	json_object_foreach((json_t *)root, key, value) {
 		if (!json_is_object(value) ||
 		    (!json_object_get(value, "auth") &&
 		     !json_object_get(value, "username")))
@@ -239,8 +238,7 @@ int auth_file_find(const struct auth_file *f, const char *domain,
 	const char *key, *best_key = NULL;
 	size_t best_fit = 0;
 
-	json_object_foreach((json_t *)f->auths, key, entry)
-	{
+	json_object_foreach((json_t *)f->auths, key, entry) {
 		size_t fit = key_fit(key, domain, path);
 
 		if (fit > best_fit) {
@@ -262,8 +260,7 @@ const char *auth_file_host_helper(const struct auth_file *f, const char *domain)
 	const json_t *value;
 	const char *key;
 
-	json_object_foreach(helpers, key, value)
-	{
+	json_object_foreach(helpers, key, value) {
 		if (key_fit(key, domain, NULL))
 			return json_string_value(value);
 	}

@@ -191,8 +191,7 @@ static bool drop_entries(struct login_file *f, const char *domain)
 	void *next;
 	bool found = false;
 
-	json_object_foreach_safe(auths, next, key, value)
-	{
+	json_object_foreach_safe(auths, next, key, value) {
 		if (auth_key_names_host(key, domain))
 			found = json_object_del(auths, key) == 0;
 	}

@@ -49,8 +49,7 @@ static void append_json(struct buf *out, const json_t *body)
 	const json_t *errors = json_object_get(body, "errors"), *item;
 	size_t i;
 
-	json_array_foreach(errors, i, item)
-	{
+	json_array_foreach(errors, i, item) {
 		append_error(out, item);
 	}
 	if (!out->len)

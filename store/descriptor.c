@@ -143,11 +143,10 @@ int annotations_parse(const json_t *object, json_t **ret, struct error *err)
 	if (!json_is_object(found))
 		return error_set(err, ERROR_INTEGRITY,
 				 "\"annotations\" is no object");
-	json_object_foreach(found, key, value) if (
-		!json_is_string(
-			value)) return error_set(err, ERROR_INTEGRITY,
-						 "annotation \"%s\" is no text",
-						 key);
+	json_object_foreach(found, key, value)
+		if (!json_is_string(value))
+			return error_set(err, ERROR_INTEGRITY,
+					 "annotation \"%s\" is no text", key);
 	*ret = json_incref(found);
 	return 0;
 }

@@ -275,8 +275,7 @@ int fsck_list(struct batch *b, const char *path, struct error *err)
 
 	if (!record)
 		return -1;
-	json_array_foreach(json_object_get(record, "images"), i, item)
-	{
+	json_array_foreach(json_object_get(record, "images"), i, item) {
 		AUTO(image_free) struct image *img = NULL;
 		struct digest id;
 

@@ -136,11 +136,13 @@ static bool all_texts(const json_t *value)
 	const char *key;
 	size_t i;
 
-	json_array_foreach(value, i,
-			   item) if (!json_is_string(item)) return false;
+	json_array_foreach(value, i, item)
+		if (!json_is_string(item))
+			return false;
 	/* The iteration macro wants a pointer that it could write through. */
-	json_object_foreach((json_t *)value, key,
-			    item) if (!json_is_string(item)) return false;
+	json_object_foreach((json_t *)value, key, item)
+		if (!json_is_string(item))
+			return false;
 	return true;
 }
 
@@ -206,8 +208,9 @@ static int check_shape(const json_t *value, const struct shape *shape,
 	if (!json_is_array(value))
 		return error_set(err, ERROR_INTEGRITY,
 				 "\"%s\" has the wrong type", name);
-	json_array_foreach(value, i, item) if (check_object(item, shape, name,
-							    err) < 0) return -1;
+	json_array_foreach(value, i, item)
+		if (check_object(item, shape, name, err) < 0)
+			return -1;
 	return 0;
 }
 
@@ -279,11 +282,9 @@ static json_t *canonical_list(const json_t *list, const struct shape *shape)
 
 	if (!copy)
 		return NULL;
-	json_array_foreach(
-		list, i,
-		item) if (json_array_append_new(copy,
-						canonical(item, &element)) <
-			  0) return NULL;
+	json_array_foreach(list, i, item)
+		if (json_array_append_new(copy, canonical(item, &element)) < 0)
+			return NULL;
 	return steal_pointer(&copy);
 }
 
@@ -313,8 +314,7 @@ static int put_unknown(json_t *copy, const json_t *object,
 
 	if (!sorted)
 		return -1;
-	json_object_foreach(sorted, key, value)
-	{
+	json_object_foreach(sorted, key, value) {
 		if (find_member(shape, key) || json_is_null(value))
 			continue;
 		if (json_object_set(copy, key, value) < 0)

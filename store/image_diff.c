@@ -43,11 +43,12 @@ static int compare_objects(json_t *to, const char *path, const json_t *left,
 	int rc = 0;
 
 	/* The macro takes no const, and changes nothing. */
-	json_object_foreach((json_t *)left, key, value) rc |= compare_member(
-		to, path, key, value, json_object_get(right, key));
-	json_object_foreach((json_t *)right, key,
-			    value) if (!json_object_get(left, key)) rc |=
-		compare_member(to, path, key, NULL, value);
+	json_object_foreach((json_t *)left, key, value)
+		rc |= compare_member(to, path, key, value,
+				     json_object_get(right, key));
+	json_object_foreach((json_t *)right, key, value)
+		if (!json_object_get(left, key))
+			rc |= compare_member(to, path, key, NULL, value);
 	return rc;
 }
 
@@ -113,8 +114,7 @@ static const char *created_by(const struct image *img, size_t layer)
 	const json_t *entry;
 	size_t i, at = 0;
 
-	json_array_foreach((json_t *)history, i, entry)
-	{
+	json_array_foreach((json_t *)history, i, entry) {
 		if (json_is_true(json_object_get(entry, "empty_layer")))
 			continue;
 		if (at++ == layer)

@@ -92,8 +92,7 @@ static int read_list(int dirfd, const char *path, struct image_list *ret,
 			    "the record of a list", err);
 	if (!record)
 		return -1;
-	json_array_foreach(json_object_get(record, "images"), i, object)
-	{
+	json_array_foreach(json_object_get(record, "images"), i, object) {
 		if (parse_item(object, &l, err) < 0)
 			return -1;
 	}

@@ -331,12 +331,10 @@ static int import_docker(struct archive *a, const json_t *list,
 	if (!json_is_array(list) || !json_array_size(list))
 		return error_set(err, ERROR_INTEGRITY,
 				 "manifest.json lists no image");
-	json_array_foreach(
-		list, i,
-		entry) if (import_docker_image(a, entry, names, err) <
-			   0) return error_wrap(err,
-						"image %zu of manifest.json",
-						i + 1);
+	json_array_foreach(list, i, entry)
+		if (import_docker_image(a, entry, names, err) < 0)
+			return error_wrap(err, "image %zu of manifest.json",
+					  i + 1);
 	return 0;
 }
 
@@ -346,8 +344,7 @@ static const char *docker_tag(const json_t *list, const struct image *img)
 	const json_t *entry;
 	size_t i;
 
-	json_array_foreach(list, i, entry)
-	{
+	json_array_foreach(list, i, entry) {
 		const char *config = json_get_string(entry, "Config");
 
 		if (config && strstr(config, digest_hex(&img->id)))

@@ -98,8 +98,7 @@ int layout_put_index(struct layout *l, const json_t *entries, struct error *err)
 		return -1;
 	if (!all || (old && json_array_extend(all, old) < 0))
 		return error_nomem(err, "writing index.json");
-	json_array_foreach((json_t *)entries, i, entry)
-	{
+	json_array_foreach((json_t *)entries, i, entry) {
 		if (add_entry(all, json_incref(entry)) < 0)
 			return error_nomem(err, "writing index.json");
 	}

@@ -92,8 +92,7 @@ static int parse_items(const json_t *doc, struct manifest *m, struct error *err)
 	m->items = calloc(json_array_size(array) + 1, sizeof(*m->items));
 	if (!m->items)
 		return error_nomem(err, "reading a manifest");
-	json_array_foreach(array, i, item)
-	{
+	json_array_foreach(array, i, item) {
 		if (descriptor_parse(item, &m->items[i], err) < 0)
 			return error_wrap(err, "item %zu of \"%s\"", i + 1,
 					  key);

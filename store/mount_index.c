@@ -175,8 +175,9 @@ static int parse_pack(const json_t *item, struct mount_index *x,
 		return damaged(err, "a pack without chunks");
 	if (mount_index_add_pack(x, &digest, (int64_t)size, err) < 0)
 		return -1;
-	json_array_foreach((json_t *)chunks, i,
-			   chunk) if (parse_chunk(chunk, x, err) < 0) return -1;
+	json_array_foreach((json_t *)chunks, i, chunk)
+		if (parse_chunk(chunk, x, err) < 0)
+			return -1;
 	return 0;
 }
 
@@ -208,8 +209,9 @@ static int parse_mount(const json_t *item, struct mount_index *x,
 		return damaged(err, "a mount without an id of its own");
 	if (mount_index_start(x, id, &e, err) < 0)
 		return -1;
-	json_array_foreach((json_t *)runs, i,
-			   run) if (parse_run(run, x, e, err) < 0) return -1;
+	json_array_foreach((json_t *)runs, i, run)
+		if (parse_run(run, x, e, err) < 0)
+			return -1;
 	return 0;
 }
 
@@ -228,10 +230,12 @@ static int parse(const json_t *doc, struct mount_index *x, struct error *err)
 	if (version != VERSION || !json_is_array(packs) ||
 	    !json_is_array(mounts))
 		return damaged(err, "it is something else");
-	json_array_foreach((json_t *)packs, i,
-			   item) if (parse_pack(item, x, err) < 0) return -1;
-	json_array_foreach((json_t *)mounts, i,
-			   item) if (parse_mount(item, x, err) < 0) return -1;
+	json_array_foreach((json_t *)packs, i, item)
+		if (parse_pack(item, x, err) < 0)
+			return -1;
+	json_array_foreach((json_t *)mounts, i, item)
+		if (parse_mount(item, x, err) < 0)
+			return -1;
 	return 0;
 }
 

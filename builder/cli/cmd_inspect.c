@@ -73,8 +73,8 @@ static json_t *describe(struct session *s, const struct image *image,
 	rc = json_object_set_new(doc, "Id", json_string(image->id.text));
 	rc |= json_object_set_new(doc, "Names", names);
 	rc |= json_object_set_new(doc, "Layers", layers);
-	json_object_foreach(image->config, key, value) rc |=
-		json_object_set(doc, key, value);
+	json_object_foreach(image->config, key, value)
+		rc |= json_object_set(doc, key, value);
 	if (rc) {
 		error_nomem(err, "inspecting an image");
 		return NULL;

@@ -69,8 +69,7 @@ static void append_file(struct buf *ret, const json_t *file)
 	buf_append_str(ret, ": ");
 	if (!fields)
 		buf_append_str(ret, json_get_string(file, "change"));
-	json_array_foreach((json_t *)fields, i, field)
-	{
+	json_array_foreach((json_t *)fields, i, field) {
 		if (i)
 			buf_append_str(ret, ", ");
 		append_field(ret, field);
@@ -106,8 +105,7 @@ static void append_members(struct buf *ret, const json_t *diff,
 
 	if (json_array_size(items))
 		buf_printf(ret, "%s:\n", section);
-	json_array_foreach((json_t *)items, i, item)
-	{
+	json_array_foreach((json_t *)items, i, item) {
 		buf_append_str(ret, "  ");
 		append_member(ret, item);
 		buf_append_char(ret, '\n');
@@ -122,8 +120,7 @@ static void append_layer_files(struct buf *ret, const json_t *layer)
 
 	append_layer(ret, layer);
 	buf_append_str(ret, ":\n");
-	json_array_foreach((json_t *)files, i, file)
-	{
+	json_array_foreach((json_t *)files, i, file) {
 		buf_append_str(ret, "  ");
 		append_file(ret, file);
 		buf_append_char(ret, '\n');

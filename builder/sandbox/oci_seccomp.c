@@ -219,8 +219,7 @@ static json_t *profile_arches(const json_t *profile)
 		json_decref(list);
 		list = json_array();
 	}
-	json_array_foreach(json_object_get(profile, "archMap"), i, entry)
-	{
+	json_array_foreach(json_object_get(profile, "archMap"), i, entry) {
 		const char *name = json_get_string(entry, "architecture");
 
 		if (!name || strcmp(name, arches[0].name) != 0)
@@ -256,8 +255,7 @@ static int plain_rules(json_t *profile, uint64_t caps, json_t *ret,
 	json_t *rule;
 	size_t i;
 
-	json_array_foreach(json_object_get(profile, "syscalls"), i, rule)
-	{
+	json_array_foreach(json_object_get(profile, "syscalls"), i, rule) {
 		bool holds;
 
 		if (seccomp_condition_holds(rule, caps, &holds, err) < 0)

@@ -19,8 +19,7 @@ int seccomp_check_list(json_t *object, const char *key, json_type type,
 		return 0;
 	if (!json_is_array(list))
 		return error_set(err, ERROR_USAGE, "\"%s\" is no list", key);
-	json_array_foreach(list, i, item)
-	{
+	json_array_foreach(list, i, item) {
 		if (json_typeof(item) != type)
 			return error_set(
 				err, ERROR_USAGE, "\"%s\"[%zu] is no %s", key,
@@ -89,8 +88,7 @@ static bool lists_own_arch(json_t *list)
 	json_t *item;
 	size_t i;
 
-	json_array_foreach(list, i, item)
-	{
+	json_array_foreach(list, i, item) {
 		const char *name = json_string_value(item);
 
 		if (name && !strcmp(name, own_arch()))
@@ -116,13 +114,11 @@ static bool applies(json_t *rule, uint64_t caps)
 	    (until && kernel_is_at_least(until)) ||
 	    (since && !kernel_is_at_least(since)))
 		return false;
-	json_array_foreach(json_object_get(out, "caps"), i, cap)
-	{
+	json_array_foreach(json_object_get(out, "caps"), i, cap) {
 		if (has_cap(caps, json_string_value(cap)))
 			return false;
 	}
-	json_array_foreach(json_object_get(in, "caps"), i, cap)
-	{
+	json_array_foreach(json_object_get(in, "caps"), i, cap) {
 		if (!has_cap(caps, json_string_value(cap)))
 			return false;
 	}

@@ -95,8 +95,7 @@ static int read_args(json_t *rule, struct scmp_arg_cmp args[ARGS_MAX],
 	if (json_array_size(list) > ARGS_MAX)
 		return error_set(err, ERROR_USAGE,
 				 "a rule has more than %d arguments", ARGS_MAX);
-	json_array_foreach(list, i, item)
-	{
+	json_array_foreach(list, i, item) {
 		struct scmp_arg_cmp *a = &args[(*n)++];
 		json_int_t index =
 			json_integer_value(json_object_get(item, "index"));
@@ -185,8 +184,7 @@ static int add_rule(struct profile *p, json_t *rule, struct error *err)
 		return 0;
 	if (old_name && add_call(p, old_name, action, args, n, err) < 0)
 		return -1;
-	json_array_foreach(json_object_get(rule, "names"), i, item)
-	{
+	json_array_foreach(json_object_get(rule, "names"), i, item) {
 		const char *name = json_string_value(item);
 
 		if (name && add_call(p, name, action, args, n, err) < 0)
@@ -219,8 +217,7 @@ static int add_arches(struct profile *p, json_t *list, struct error *err)
 	json_t *item;
 	size_t i;
 
-	json_array_foreach(list, i, item)
-	{
+	json_array_foreach(list, i, item) {
 		uint32_t token;
 		int rc;
 
@@ -241,8 +238,7 @@ static int add_arch_map(struct profile *p, json_t *map, struct error *err)
 	json_t *entry;
 	size_t i;
 
-	json_array_foreach(map, i, entry)
-	{
+	json_array_foreach(map, i, entry) {
 		json_t *name = json_object_get(entry, "architecture");
 		json_t *others = json_object_get(entry, "subArchitectures");
 		uint32_t token;
@@ -270,8 +266,7 @@ static int fill(struct profile *p, struct error *err)
 	    add_arches(p, json_object_get(p->json, "architectures"), err) < 0 ||
 	    add_arch_map(p, json_object_get(p->json, "archMap"), err) < 0)
 		return -1;
-	json_array_foreach(rules, i, rule)
-	{
+	json_array_foreach(rules, i, rule) {
 		if (add_rule(p, rule, err) < 0)
 			return error_wrap(err, "syscalls[%zu]", i);
 	}

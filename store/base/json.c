@@ -55,8 +55,7 @@ int json_get_strings(const json_t *object, const char *key, struct strv *ret,
 	if (!json_is_array(array))
 		return error_set(err, ERROR_INTEGRITY, "\"%s\" is not a list",
 				 key);
-	json_array_foreach(array, i, item)
-	{
+	json_array_foreach(array, i, item) {
 		if (!json_is_string(item))
 			return error_set(err, ERROR_INTEGRITY,
 					 "\"%s\" holds what is no string", key);
@@ -86,10 +85,9 @@ static json_t *sorted_array(const json_t *array)
 
 	if (!copy)
 		return NULL;
-	json_array_foreach(
-		array, i,
-		item) if (json_array_append_new(copy, json_sorted_copy(item)) <
-			  0) return NULL;
+	json_array_foreach(array, i, item)
+		if (json_array_append_new(copy, json_sorted_copy(item)) < 0)
+			return NULL;
 	return steal_pointer(&copy);
 }
 
