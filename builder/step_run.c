@@ -10,6 +10,7 @@
 #include "builder/sandbox/sandbox.h"
 #include "builder/step.h"
 #include "store/base/idmap.h"
+#include "store/base/map.h"
 #include "store/base/parallel.h"
 
 /* Each has threads of its own to fetch and to unpack, and some megabytes. */
@@ -45,6 +46,30 @@ static int make_tree(void *ctx, size_t i, struct error *err)
 }
 
 /*
+ * A layer that is there twice (the same COPY again, say) adds nothing below its
+ * upper place, and overlay refuses to have one directory in two of them.
+ */
+static int drop_repeated(const char **lowers, size_t *n, struct error *err)
+{
+	AUTO(map_free) struct map *seen = map_new(NULL);
+	size_t kept = 0;
+
+	if (!seen)
+		return error_nomem(err, "the layers of a step");
+	for (size_t i = 0; i < *n; i++) {
+		size_t len = strlen(lowers[i]);
+
+		if (map_get(seen, lowers[i], len))
+			continue;
+		if (map_put(seen, lowers[i], len, seen) < 0)
+			return error_nomem(err, "the layers of a step");
+		lowers[kept++] = lowers[i];
+	}
+	*n = kept;
+	return 0;
+}
+
+/*
  * Trees of the layers, top first. Those that have to be fetched are fetched
  * side by side, the largest first, so that none is left at the end.
  */
@@ -70,7 +95,8 @@ static int collect_lowers(struct step_job *job, const char ***ret, size_t *n,
 				(struct wanted_tree){ l, layer_size(l), path };
 	}
 	qsort(wanted, n_wanted, sizeof(*wanted), by_size);
-	if (parallel_for(n_wanted, TREES_AT_ONCE, make_tree, wanted, err) < 0)
+	if (parallel_for(n_wanted, TREES_AT_ONCE, make_tree, wanted, err) < 0 ||
+	    drop_repeated(lowers, n, err) < 0)
 		return -1;
 	*ret = steal_pointer(&lowers);
 	return 0;
