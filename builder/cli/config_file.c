@@ -1,16 +1,13 @@
 #include "builder/cli/config_file.h"
 
-#include <fcntl.h>
 #include <string.h>
 
 #include "builder/cli/age.h"
 #include "builder/cli/limits.h"
-#include "store/base/io.h"
 #include "store/base/json.h"
 #include "store/base/toml.h"
 
-#define CONFIG_FILE_MAX ((size_t)1 << 20)
-#define CHECK_INTERVAL	600
+#define CHECK_INTERVAL 600
 
 static int set_max_used(struct config *c, const char *value, struct error *err)
 {
@@ -75,18 +72,11 @@ static int take(struct config *c, const json_t *doc, struct error *err)
 /* 1, 0 when there is no such file, -1. */
 static int load(const char *path, struct config *c, struct error *err)
 {
-	AUTO(buf_release) struct buf text = BUF_INIT;
 	AUTO(json_decref) json_t *doc = NULL;
+	int found = toml_read(path, &doc, err);
 
-	if (io_read_file(AT_FDCWD, path, CONFIG_FILE_MAX, &text, err) < 0) {
-		if (err->kind != ERROR_NOT_FOUND)
-			return -1;
-		error_clear(err);
-		return 0;
-	}
-	doc = toml_parse(text.data ? text.data : "", text.len, path, err);
-	if (!doc)
-		return -1;
+	if (found <= 0)
+		return found;
 	return take(c, doc, err) < 0 ? error_wrap(err, "'%s'", path) : 1;
 }
 

@@ -81,6 +81,18 @@ char *path_join(const char *base, const char *path)
 	return joined.failed ? NULL : path_clean(joined.data);
 }
 
+char *path_user_config(const char *rest)
+{
+	const char *config = getenv("XDG_CONFIG_HOME"), *home = getenv("HOME");
+	struct buf path = BUF_INIT;
+
+	if (config && *config)
+		buf_printf(&path, "%s/%s", config, rest);
+	else
+		buf_printf(&path, "%s/.config/%s", home ? home : "", rest);
+	return buf_steal(&path);
+}
+
 const char *path_base(const char *path)
 {
 	const char *slash = strrchr(path, '/');

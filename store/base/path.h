@@ -24,6 +24,12 @@ char *path_clean_rooted(const char *path);
 /* `base` "/" `path` when `path` is relative, then path_clean(). */
 char *path_join(const char *base, const char *path);
 
+/*
+ * "$XDG_CONFIG_HOME/`rest`", else "~/.config/`rest`". The caller frees; NULL:
+ * no memory.
+ */
+char *path_user_config(const char *rest);
+
 /* Last component (inside `path`); "" for "" or "/". */
 const char *path_base(const char *path);
 

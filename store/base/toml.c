@@ -1,12 +1,15 @@
 #include "store/base/toml.h"
 
 #include <ctype.h>
+#include <fcntl.h>
 #include <string.h>
 
 #include "store/base/buf.h"
+#include "store/base/io.h"
 #include "store/base/json.h"
 
-#define DEPTH_MAX 16
+#define DEPTH_MAX      16
+#define FILE_MAX_BYTES ((size_t)1 << 20)
 
 struct toml {
 	const char *p, *end;
@@ -332,4 +335,19 @@ json_t *toml_parse(const char *data, size_t len, const char *what,
 		return NULL;
 	}
 	return steal_pointer(&root);
+}
+
+int toml_read(const char *path, json_t **ret, struct error *err)
+{
+	AUTO(buf_release) struct buf text = BUF_INIT;
+	struct error problem = ERROR_INIT;
+
+	if (io_read_file(AT_FDCWD, path, FILE_MAX_BYTES, &text, &problem) < 0) {
+		if (problem.kind == ERROR_NOT_FOUND)
+			return 0;
+		*err = problem;
+		return -1;
+	}
+	*ret = toml_parse(text.data ? text.data : "", text.len, path, err);
+	return *ret ? 1 : -1;
 }

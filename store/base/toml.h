@@ -18,4 +18,10 @@
 json_t *toml_parse(const char *data, size_t len, const char *what,
 		   struct error *err);
 
+/*
+ * Parse the file `path`, at most 1 MiB. 1 with a new object in `*ret`, 0 when
+ * there is no such file, -1.
+ */
+int toml_read(const char *path, json_t **ret, struct error *err);
+
 #endif
