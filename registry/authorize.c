@@ -104,14 +104,15 @@ static int collect_scopes(const struct access *a, const struct challenge *asked,
 	return strv_check(scopes, "asking for a token", err);
 }
 
-static int realm_tls(struct registry *r, const char *realm,
+/* A token server at the host's own origin is the host. */
+static int realm_tls(struct registry *r, struct host *h, const char *realm,
 		     const struct http_tls **ret, struct error *err)
 {
 	AUTO(url_release) struct url url = { 0 };
-	struct host *h;
 
 	if (url_parse(realm, &url, err) < 0 ||
-	    client_host(r, url.authority, &h, err) < 0)
+	    (!url_same_origin(&url, &h->base) &&
+	     client_host(r, url.authority, &h, err) < 0))
 		return -1;
 	*ret = &h->tls;
 	return 0;
@@ -132,7 +133,7 @@ static int bearer(struct registry *r, struct host *h, const struct access *a,
 	};
 
 	if (collect_scopes(a, asked, &scopes, err) < 0 ||
-	    realm_tls(r, rq.challenge->realm, &rq.tls, err) < 0 ||
+	    realm_tls(r, h, rq.challenge->realm, &rq.tls, err) < 0 ||
 	    token_get(h, &r->http, &rq, &token, err) < 0)
 		return -1;
 	*ret = bearer_line(token);

@@ -4,6 +4,7 @@
 
 #include "registry/credential_helper.h"
 #include "registry/curl_transport.h"
+#include "registry/hosts_toml.h"
 #include "registry/printable.h"
 
 #define DEFAULT_RETRIES	   5
@@ -106,41 +107,80 @@ void registry_free(struct registry *r)
 	free(r);
 }
 
-static int host_locked(struct registry *r, const char *domain,
-		       struct host **ret, struct error *err)
+/* `mirror`: what is said of it where it mirrors another, or NULL. */
+static int make_host(struct registry *r, const char *domain,
+		     const struct host_settings *mirror, struct host **ret,
+		     struct error *err)
 {
+	AUTO(host_settings_release) struct host_settings own = { 0 };
+	const struct strv *insecure = r->options.insecure_hosts;
 	struct host_options options = {
-		.insecure = r->options.insecure,
+		.insecure = r->options.insecure ||
+			    mirrors_insecure(r->mirrors, domain) ||
+			    (insecure && strv_find(insecure, domain) >= 0),
+		.mirror = mirror,
 		.ca_file = r->options.ca_file,
+		.settings = mirror ? mirror : &own,
 	};
-	struct host *h = map_get(r->hosts, domain, strlen(domain));
+
+	if (!mirror && hosts_toml_settings(domain, &own, err) < 0)
+		return -1;
+	return host_new(domain, &options, ret, err);
+}
+
+static int host_locked(struct registry *r, const char *key, const char *domain,
+		       const struct host_settings *mirror, struct host **ret,
+		       struct error *err)
+{
+	struct host *h = map_get(r->hosts, key, strlen(key));
 
 	if (!r->mirrors && mirrors_load(&r->mirrors, err) < 0)
 		return -1;
-	options.insecure |= mirrors_insecure(r->mirrors, domain);
-	if (r->options.insecure_hosts &&
-	    strv_find(r->options.insecure_hosts, domain) >= 0)
-		options.insecure = true;
-	if (!h && host_new(domain, &options, &h, err) == 0 &&
-	    map_put(r->hosts, domain, strlen(domain), h) < 0) {
-		host_free(h);
-		return error_nomem(err, "preparing a registry host");
+	if (!h) {
+		if (make_host(r, domain, mirror, &h, err) < 0)
+			return -1;
+		if (map_put(r->hosts, key, strlen(key), h) < 0) {
+			host_free(h);
+			return error_nomem(err, "preparing a registry host");
+		}
 	}
-	if (!h)
-		return -1;
 	*ret = h;
 	return 0;
+}
+
+static int find_host(struct registry *r, const char *key, const char *domain,
+		     const struct host_settings *mirror, struct host **ret,
+		     struct error *err)
+{
+	int failed;
+
+	pthread_mutex_lock(&r->lock);
+	failed = host_locked(r, key, domain, mirror, ret, err);
+	pthread_mutex_unlock(&r->lock);
+	return failed;
 }
 
 int client_host(struct registry *r, const char *domain, struct host **ret,
 		struct error *err)
 {
-	int failed;
+	return find_host(r, domain, domain, NULL, ret, err);
+}
 
-	pthread_mutex_lock(&r->lock);
-	failed = host_locked(r, domain, ret, err);
-	pthread_mutex_unlock(&r->lock);
-	return failed;
+/*
+ * A host as a mirror of `registry`: what is known of it there, and what it is
+ * shown, is its own.
+ */
+static int mirror_host(struct registry *r, const struct place *p,
+		       const char *registry, struct host **ret,
+		       struct error *err)
+{
+	AUTO(buf_release) struct buf key = BUF_INIT;
+
+	buf_printf(&key, "%s for %s", p->domain, registry);
+	return buf_check(&key, "preparing a mirror", err) < 0
+		       ? -1
+		       : find_host(r, key.data, p->domain, &p->settings, ret,
+				   err);
 }
 
 /* Sets of strings: what is put under a key only has to be there. */
@@ -173,7 +213,7 @@ void client_learn(struct registry *r, const char *key)
 }
 
 static int find_places(struct registry *r, const char *domain, const char *path,
-		       bool by_digest, struct strv *places, struct error *err)
+		       bool by_digest, struct places *places, struct error *err)
 {
 	int failed = 0;
 
@@ -188,57 +228,42 @@ static int find_places(struct registry *r, const char *domain, const char *path,
 }
 
 /* Why one place failed, and what of it: only the last one's failure counts. */
-static bool may_go_on(struct registry *r, const char *domain,
+static bool may_go_on(struct registry *r, const char *domain, bool broken,
 		      const struct error *err)
 {
 	char why[512];
 
 	if (err->kind == ERROR_CANCELED || err->kind == ERROR_NOMEM)
 		return false;
-	if (err->kind == ERROR_NETWORK)
+	if (broken || err->kind == ERROR_NETWORK)
 		add(r, r->broken, domain);
 	error_message(err, why, sizeof(why));
 	http_tell(&r->http, "mirror %s: %s; asking the next", domain, why);
 	return true;
 }
 
-static int note_mirror(struct registry *r, const char *domain,
-		       struct error *err)
-{
-	struct host *h;
-
-	if (client_host(r, domain, &h, err) < 0)
-		return -1;
-	pthread_mutex_lock(&h->lock);
-	h->mirror = true;
-	pthread_mutex_unlock(&h->lock);
-	return 0;
-}
-
 int client_pull(struct registry *r, const char *domain, const char *path,
 		bool by_digest,
-		int (*get)(void *ctx, const char *domain, const char *path,
+		int (*get)(void *ctx, struct host *h, const char *path,
 			   struct error *err),
 		void *ctx, struct error *err)
 {
-	AUTO(strv_release) struct strv places = STRV_INIT;
+	AUTO(places_release) struct places places = { 0 };
 
 	if (find_places(r, domain, path, by_digest, &places, err) < 0)
 		return -1;
 	for (size_t i = 0; i < places.len; i++) {
+		const struct place *p = &places.items[i];
 		bool last = i + 1 == places.len;
-		char *slash = strchr(places.items[i], '/');
+		struct host *h = NULL;
 
-		if (!slash)
+		if (!p->path || (!last && is_in(r, r->broken, p->domain)))
 			continue;
-		*slash = '\0';
-		if (!last && is_in(r, r->broken, places.items[i]))
-			continue;
-		if (!last && note_mirror(r, places.items[i], err) < 0)
-			return -1;
-		if (get(ctx, places.items[i], slash + 1, err) == 0)
+		if ((last ? client_host(r, p->domain, &h, err)
+			  : mirror_host(r, p, domain, &h, err)) == 0 &&
+		    get(ctx, h, p->path, err) == 0)
 			return 0;
-		if (last || !may_go_on(r, places.items[i], err))
+		if (last || !may_go_on(r, p->domain, !h, err))
 			return -1;
 	}
 	return error_set(err, ERROR_USAGE,

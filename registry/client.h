@@ -15,9 +15,9 @@ struct registry {
 	struct http_client http;
 	struct credentials *credentials;
 	struct store_fetcher fetcher;
-	pthread_mutex_t lock;	 /* for what follows */
-	struct map *hosts;	 /* domain -> struct host */
-	struct map *warnings;	 /* texts of Warning fields already told */
+	pthread_mutex_t lock; /* for what follows */
+	struct map *hosts;    /* by domain, or domain and registry mirrored */
+	struct map *warnings; /* texts of Warning fields already told */
 	struct mirrors *mirrors; /* NULL before the first host */
 	struct map *broken;	 /* domains of mirrors not to be asked again */
 	struct map *present;	 /* "domain/path@digest" of blobs we pushed */
@@ -38,7 +38,7 @@ int client_host(struct registry *r, const char *domain, struct host **ret,
  */
 int client_pull(struct registry *r, const char *domain, const char *path,
 		bool by_digest,
-		int (*get)(void *ctx, const char *domain, const char *path,
+		int (*get)(void *ctx, struct host *h, const char *path,
 			   struct error *err),
 		void *ctx, struct error *err);
 

@@ -136,7 +136,9 @@ static void set_common(struct curl_exchange *x, const struct http_request *rq)
 	curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, (long)CURL_CHUNK);
 	curl_easy_setopt(easy, CURLOPT_UPLOAD_BUFFERSIZE, (long)CURL_CHUNK);
 	curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS,
-			 (long)x->transport->options.connect_ms);
+			 (long)(rq->connect_ms
+					? rq->connect_ms
+					: x->transport->options.connect_ms));
 	curl_easy_setopt(easy, CURLOPT_USERAGENT, "shale/" SHALE_VERSION);
 	curl_easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
 	curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, x->message);

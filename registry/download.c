@@ -6,6 +6,7 @@
 #include "registry/base64.h"
 #include "registry/certs.h"
 #include "registry/client.h"
+#include "registry/hosts_toml.h"
 #include "registry/verdict.h"
 #include "store/base/io.h"
 
@@ -130,6 +131,7 @@ static int send_once(struct transfer *t, struct http_exchange **ret,
 {
 	AUTO(strv_release) struct strv fields = STRV_INIT;
 	AUTO(http_tls_release) struct http_tls tls = { 0 };
+	AUTO(host_settings_release) struct host_settings settings = { 0 };
 	const struct http_request http = {
 		.method = "GET",
 		.url = t->url.text,
@@ -140,8 +142,9 @@ static int send_once(struct transfer *t, struct http_exchange **ret,
 	};
 
 	/* Private authorities count here as they do for registries. */
-	if (certs_load(t->url.authority, t->r->options.ca_file, &tls, err) <
-		    0 ||
+	if (hosts_toml_settings(t->url.authority, &settings, err) < 0 ||
+	    certs_load(t->url.authority, t->r->options.ca_file, &settings, &tls,
+		       err) < 0 ||
 	    add_fields(t, &fields, err) < 0)
 		return -1;
 	t->named = http_send(&t->r->http, &http, 0, ret, NULL, err) < 0;

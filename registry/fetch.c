@@ -191,7 +191,7 @@ struct wanted {
 	struct stream **ret;
 };
 
-static int fetch_from(void *ctx, const char *domain, const char *path,
+static int fetch_from(void *ctx, struct host *h, const char *path,
 		      struct error *err)
 {
 	const struct wanted *w = ctx;
@@ -204,14 +204,13 @@ static int fetch_from(void *ctx, const char *domain, const char *path,
 	b->base.read = blob_stream_read;
 	b->base.free = blob_free;
 	b->r = w->r;
+	b->host = h;
 	b->digest = w->desc->digest;
 	b->size = w->desc->size;
 	b->repository = strdup(path);
 	b->path = blob_path(path, &w->desc->digest);
 	if (!b->repository || !b->path)
 		return error_nomem(err, "fetching a blob");
-	if (client_host(w->r, domain, &b->host, err) < 0)
-		return -1;
 	if (connect_blob(b, err) < 0)
 		return -1;
 	*w->ret = steal_pointer(&owned);

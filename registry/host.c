@@ -3,12 +3,7 @@
 #include <string.h>
 
 #include "registry/certs.h"
-
-/* Docker Hub's API is not where its name says. */
-static const char *api_authority(const char *domain)
-{
-	return strcmp(domain, "docker.io") ? domain : "registry-1.docker.io";
-}
+#include "registry/reference.h"
 
 static bool on_loopback(const char *domain)
 {
@@ -24,25 +19,26 @@ static bool on_loopback(const char *domain)
 int host_new(const char *domain, const struct host_options *options,
 	     struct host **ret, struct error *err)
 {
-	struct host *h = calloc(1, sizeof(*h));
+	const struct host_settings *s = options->settings;
+	AUTO(host_free) struct host *h = calloc(1, sizeof(*h));
 
 	if (!h)
 		return error_nomem(err, "preparing a registry host");
 	pthread_mutex_init(&h->lock, NULL);
 	h->domain = strdup(domain);
 	h->tokens = map_new(host_token_free);
-	if (!h->domain || !h->tokens) {
-		host_free(h);
+	h->mirror = options->mirror;
+	h->insecure = options->insecure || s->insecure || on_loopback(domain);
+	h->connect_ms = s->connect_ms;
+	h->ns = s->ns ? strdup(s->ns) : NULL;
+	strv_append_all(&h->headers, &s->headers);
+	if (!h->domain || !h->tokens || h->headers.failed || (s->ns && !h->ns))
 		return error_nomem(err, "preparing a registry host");
-	}
-	if (certs_load(api_authority(domain), options->ca_file, &h->tls, err) <
-	    0) {
-		host_free(h);
+	if (certs_load(reference_api_host(domain), options->ca_file, s, &h->tls,
+		       err) < 0)
 		return -1;
-	}
-	h->insecure = options->insecure || on_loopback(domain);
 	h->tls.unverified = h->insecure;
-	*ret = h;
+	*ret = steal_pointer(&h);
 	return 0;
 }
 
@@ -64,6 +60,8 @@ void host_free(struct host *h)
 		return;
 	free(h->domain);
 	http_tls_release(&h->tls);
+	strv_release(&h->headers);
+	free(h->ns);
 	url_release(&h->base);
 	challenge_release(&h->challenge);
 	map_free(h->tokens);
@@ -78,10 +76,16 @@ static int ping(struct host *h, const struct http_client *c, const char *scheme,
 	AUTO(http_exchange_free) struct http_exchange *x = NULL;
 	AUTO(url_release) struct url url = { 0 };
 	AUTO(buf_release) struct buf text = BUF_INIT;
-	struct http_request rq = { .method = "GET", .tls = &h->tls };
+	struct http_request rq = {
+		.method = "GET",
+		.headers = &h->headers,
+		.tls = &h->tls,
+		.connect_ms = h->connect_ms,
+	};
 
 	*failure = HTTP_OWN_FAULT;
-	buf_printf(&text, "%s://%s/v2/", scheme, api_authority(h->domain));
+	buf_printf(&text, "%s://%s/v2/", scheme, reference_api_host(h->domain));
+	host_add_ns(h, &text);
 	if (buf_check(&text, "asking a registry", err) < 0 ||
 	    url_parse(text.data, &url, err) < 0)
 		return -1;
@@ -153,6 +157,32 @@ int host_connect(struct host *h, const struct http_client *c, struct error *err)
 	}
 	pthread_mutex_unlock(&h->lock);
 	return failed;
+}
+
+void host_add_ns(const struct host *h, struct buf *url)
+{
+	if (h->ns)
+		url_add_query(url, "ns", h->ns);
+}
+
+/* "X" of "X: y". */
+static bool has_field(const struct strv *fields, const char *line)
+{
+	char name[256];
+
+	snprintf(name, sizeof(name), "%.*s", (int)strcspn(line, ":"), line);
+	return http_header(fields, name);
+}
+
+void host_add_headers(const struct host *h, struct strv *fields)
+{
+	AUTO(strv_release) struct strv missing = STRV_INIT;
+
+	for (size_t i = 0; i < h->headers.len; i++)
+		if (!has_field(fields, h->headers.items[i]))
+			strv_append(&missing, h->headers.items[i]);
+	strv_append_all(fields, &missing);
+	fields->failed |= missing.failed;
 }
 
 bool host_is_stranger(const struct host *h, const struct url *to)

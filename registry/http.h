@@ -54,6 +54,7 @@ struct http_request {
 	 * (Names that a proxy looks up are the proxy's business.)
 	 */
 	bool outside;
+	int64_t connect_ms; /* for a connection; 0: the transport's limit */
 };
 
 /* A reply: its head is here, its body is to be read. */

@@ -91,7 +91,7 @@ struct wanted {
 	struct manifest_text *ret;
 };
 
-static int get_from(void *ctx, const char *domain, const char *path,
+static int get_from(void *ctx, struct host *h, const char *path,
 		    struct error *err)
 {
 	const struct wanted *w = ctx;
@@ -103,14 +103,12 @@ static int get_from(void *ctx, const char *domain, const char *path,
 		.fields = &fields,
 		.by_digest = w->expected,
 	};
-	struct host *h;
 	bool again;
 
 	strv_append(&fields, accepted);
 	buf_printf(&where, "/v2/%s/manifests/%s", path, w->version);
 	if (buf_check(&where, "fetching a manifest", err) < 0 ||
-	    strv_check(&fields, "fetching a manifest", err) < 0 ||
-	    client_host(w->r, domain, &h, err) < 0)
+	    strv_check(&fields, "fetching a manifest", err) < 0)
 		return -1;
 	rq.path = where.data;
 	if (get_once(w->r, h, &rq, w->expected, w->ret, &again, err) == 0)

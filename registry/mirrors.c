@@ -1,20 +1,16 @@
 #include "registry/mirrors.h"
 
-#include <fcntl.h>
-#include <pthread.h>
+#include <dirent.h>
 #include <string.h>
 
-#include "store/base/toml.h"
-#include "registry/url.h"
+#include "registry/hosts_toml.h"
 #include "store/base/buf.h"
-#include "store/base/io.h"
 #include "store/base/json.h"
-
-#define CONF_MAX ((size_t)1 << 20)
+#include "store/base/path.h"
+#include "store/base/toml.h"
 
 struct mirrors {
-	json_t *registries;   /* array of [[registry]], later files first */
-	pthread_mutex_t lock; /* for what follows */
+	json_t *registries; /* array of [[registry]], later files first */
 	struct strv insecure;
 };
 
@@ -23,25 +19,8 @@ void mirrors_free(struct mirrors *m)
 	if (!m)
 		return;
 	json_decref(m->registries);
-	pthread_mutex_destroy(&m->lock);
 	strv_release(&m->insecure);
 	free(m);
-}
-
-/* 1 with `*ret`, 0 when there is no such file. */
-static int read_toml(const char *path, json_t **ret, struct error *err)
-{
-	AUTO(buf_release) struct buf text = BUF_INIT;
-	struct error problem = ERROR_INIT;
-
-	if (io_read_file(AT_FDCWD, path, CONF_MAX, &text, &problem) < 0) {
-		if (problem.kind == ERROR_NOT_FOUND)
-			return 0;
-		*err = problem;
-		return -1;
-	}
-	*ret = toml_parse(text.data ? text.data : "", text.len, path, err);
-	return *ret ? 1 : -1;
 }
 
 static bool is_true(const json_t *table, const char *key)
@@ -81,12 +60,11 @@ static int add_registry(struct mirrors *m, json_t *table, struct error *err)
 static int add_conf(struct mirrors *m, const char *path, struct error *err)
 {
 	AUTO(json_decref) json_t *doc = NULL;
-	int found = read_toml(path, &doc, err);
+	int found = toml_read(path, &doc, err);
 	json_t *table;
 	size_t i;
 
-	json_array_foreach(json_object_get(doc, "registry"), i, table)
-	{
+	json_array_foreach(json_object_get(doc, "registry"), i, table) {
 		if (add_registry(m, table, err) < 0)
 			return -1;
 	}
@@ -115,19 +93,6 @@ static int add_folder(struct mirrors *m, const char *path, struct error *err)
 	return rc < 0 ? -1 : 0;
 }
 
-/* "$XDG_CONFIG_HOME/REST" or "~/.config/REST". */
-static char *user_path(const char *rest, struct error *err)
-{
-	const char *config = getenv("XDG_CONFIG_HOME"), *home = getenv("HOME");
-	struct buf path = BUF_INIT;
-
-	if (config && *config)
-		buf_printf(&path, "%s/%s", config, rest);
-	else
-		buf_printf(&path, "%s/.config/%s", home ? home : "", rest);
-	return buf_steal_checked(&path, "reading registries.conf", err);
-}
-
 static int add_all(struct mirrors *m, struct error *err)
 {
 	const char *only = getenv("CONTAINERS_REGISTRIES_CONF");
@@ -136,10 +101,10 @@ static int add_all(struct mirrors *m, struct error *err)
 
 	if (only && *only)
 		return add_conf(m, only, err);
-	own = user_path("containers/registries.conf", err);
-	folder = user_path("containers/registries.conf.d", err);
+	own = path_user_config("containers/registries.conf");
+	folder = path_user_config("containers/registries.conf.d");
 	if (!own || !folder)
-		return -1;
+		return error_nomem(err, "reading registries.conf");
 	found = add_conf(m, own, err);
 	if (found == 0)
 		found = add_conf(m, "/etc/containers/registries.conf", err);
@@ -155,7 +120,6 @@ int mirrors_load(struct mirrors **ret, struct error *err)
 
 	if (!m)
 		return error_nomem(err, "reading registries.conf");
-	pthread_mutex_init(&m->lock, NULL);
 	m->registries = json_array();
 	if (!m->registries)
 		return error_nomem(err, "reading registries.conf");
@@ -165,14 +129,9 @@ int mirrors_load(struct mirrors **ret, struct error *err)
 	return 0;
 }
 
-bool mirrors_insecure(struct mirrors *m, const char *domain)
+bool mirrors_insecure(const struct mirrors *m, const char *domain)
 {
-	bool found;
-
-	pthread_mutex_lock(&m->lock);
-	found = strv_find(&m->insecure, domain) >= 0;
-	pthread_mutex_unlock(&m->lock);
-	return found;
+	return strv_find(&m->insecure, domain) >= 0;
 }
 
 /* ---- registries.conf ---- */
@@ -203,8 +162,7 @@ static const json_t *find_registry(const struct mirrors *m, const char *name,
 	size_t i;
 
 	*covered = 0;
-	json_array_foreach(m->registries, i, table)
-	{
+	json_array_foreach(m->registries, i, table) {
 		const char *prefix = json_get_string(table, "prefix");
 		size_t fit;
 
@@ -219,12 +177,15 @@ static const json_t *find_registry(const struct mirrors *m, const char *name,
 	return best;
 }
 
-static void add_place(struct strv *ret, const char *location, const char *rest)
+static int add_place(struct places *ret, const char *location, const char *rest,
+		     struct error *err)
 {
-	struct buf place = BUF_INIT;
+	AUTO(buf_release) struct buf name = BUF_INIT;
 
-	buf_printf(&place, "%s%s", location, rest);
-	strv_take(ret, buf_steal(&place));
+	buf_printf(&name, "%s%s", location, rest);
+	return buf_check(&name, "looking for mirrors", err) < 0
+		       ? -1
+		       : places_add(ret, name.data, NULL, err);
 }
 
 static bool serves(const json_t *registry, const json_t *mirror, bool by_digest)
@@ -239,7 +200,7 @@ static bool serves(const json_t *registry, const json_t *mirror, bool by_digest)
 }
 
 static int find_in_conf(const json_t *registry, const char *name,
-			size_t covered, bool by_digest, struct strv *ret,
+			size_t covered, bool by_digest, struct places *ret,
 			struct error *err)
 {
 	const char *location = json_get_string(registry, "location");
@@ -249,112 +210,19 @@ static int find_in_conf(const json_t *registry, const char *name,
 	if (is_true(registry, "blocked"))
 		return error_set(err, ERROR_REFUSED,
 				 "registries.conf blocks %s", name);
-	json_array_foreach(json_object_get(registry, "mirror"), i, mirror)
-	{
+	json_array_foreach(json_object_get(registry, "mirror"), i, mirror) {
 		const char *where = json_get_string(mirror, "location");
 
-		if (where && serves(registry, mirror, by_digest))
-			add_place(ret, where, name + covered);
-	}
-	if (location)
-		add_place(ret, location, name + covered);
-	else
-		strv_append(ret, name);
-	return 0;
-}
-
-/* ---- hosts.toml ---- */
-
-static bool may_pull(const json_t *host, bool by_digest)
-{
-	const json_t *list = json_object_get(host, "capabilities"), *item;
-	bool pull = !list, resolve = !list;
-	size_t i;
-
-	json_array_foreach(list, i, item)
-	{
-		const char *text = json_string_value(item);
-
-		pull |= text && !strcmp(text, "pull");
-		resolve |= text && !strcmp(text, "resolve");
-	}
-	return pull && (by_digest || resolve);
-}
-
-/* "https://mirror:5000", where a name without a scheme means HTTPS. */
-static int host_url(const char *text, struct url *ret)
-{
-	AUTO(buf_release) struct buf full = BUF_INIT;
-	struct error ignored = ERROR_INIT;
-
-	buf_printf(&full, "%s%s", strstr(text, "://") ? "" : "https://", text);
-	if (full.failed || url_parse(full.data, ret, &ignored) < 0)
-		return -1;
-	/* Other roots than /v2/ are not for us. */
-	return *ret->path && strcmp(ret->path, "/") != 0 ? -1 : 0;
-}
-
-static void add_host(struct mirrors *m, const char *text, const json_t *host,
-		     const char *path, struct strv *ret)
-{
-	AUTO(url_release) struct url url = { 0 };
-	struct buf place = BUF_INIT;
-
-	if (host_url(text, &url) < 0)
-		return;
-	buf_printf(&place, "%s/%s", url.authority, path);
-	strv_take(ret, buf_steal(&place));
-	if (url.https && !is_true(host, "skip_verify"))
-		return;
-	pthread_mutex_lock(&m->lock);
-	if (strv_find(&m->insecure, url.authority) < 0)
-		strv_append(&m->insecure, url.authority);
-	pthread_mutex_unlock(&m->lock);
-}
-
-static void add_hosts(struct mirrors *m, const json_t *doc, const char *path,
-		      bool by_digest, struct strv *ret)
-{
-	const json_t *host;
-	const char *text;
-
-	json_object_foreach(json_object_get(doc, "host"), text, host)
-	{
-		if (may_pull(host, by_digest))
-			add_host(m, text, host, path, ret);
-	}
-}
-
-static int find_in_hosts(struct mirrors *m, const char *domain,
-			 const char *path, bool by_digest, struct strv *ret,
-			 struct error *err)
-{
-	autofree char *own = user_path("containerd/certs.d", err);
-	const char *const folders[] = { own, "/etc/containerd/certs.d" };
-
-	if (!own)
-		return -1;
-	for (size_t i = 0; i < ARRAY_LEN(folders); i++) {
-		AUTO(json_decref) json_t *doc = NULL;
-		AUTO(buf_release) struct buf file = BUF_INIT;
-		int found;
-
-		buf_printf(&file, "%s/%s/hosts.toml", folders[i], domain);
-		if (buf_check(&file, "reading hosts.toml", err) < 0)
+		if (where && serves(registry, mirror, by_digest) &&
+		    add_place(ret, where, name + covered, err) < 0)
 			return -1;
-		found = read_toml(file.data, &doc, err);
-		if (found < 0)
-			return -1;
-		if (found) {
-			add_hosts(m, doc, path, by_digest, ret);
-			return 0;
-		}
 	}
-	return 0;
+	return location ? add_place(ret, location, name + covered, err)
+			: places_add(ret, name, NULL, err);
 }
 
-int mirrors_find(struct mirrors *m, const char *domain, const char *path,
-		 bool by_digest, struct strv *ret, struct error *err)
+int mirrors_find(const struct mirrors *m, const char *domain, const char *path,
+		 bool by_digest, struct places *ret, struct error *err)
 {
 	AUTO(buf_release) struct buf name = BUF_INIT;
 	const json_t *registry;
@@ -364,14 +232,10 @@ int mirrors_find(struct mirrors *m, const char *domain, const char *path,
 	if (buf_check(&name, "looking for mirrors", err) < 0)
 		return -1;
 	registry = find_registry(m, name.data, &covered);
-	if (registry) {
-		if (find_in_conf(registry, name.data, covered, by_digest, ret,
-				 err) < 0)
-			return -1;
-	} else {
-		if (find_in_hosts(m, domain, path, by_digest, ret, err) < 0)
-			return -1;
-		strv_append(ret, name.data);
-	}
-	return strv_check(ret, "looking for mirrors", err);
+	if (registry)
+		return find_in_conf(registry, name.data, covered, by_digest,
+				    ret, err);
+	return hosts_toml_mirrors(domain, path, by_digest, ret, err) < 0
+		       ? -1
+		       : places_add(ret, name.data, NULL, err);
 }

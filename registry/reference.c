@@ -330,3 +330,8 @@ char *reference_familiar(const struct reference *r, struct error *err)
 		append_version(&out, r);
 	return buf_steal_checked(&out, "naming an image", err);
 }
+
+const char *reference_api_host(const char *domain)
+{
+	return strcmp(domain, HUB_DOMAIN) ? domain : "registry-1." HUB_DOMAIN;
+}

@@ -35,6 +35,12 @@ char *reference_format(const struct reference *r, struct error *err);
 /* "domain/path": the origin of store_fetcher. The caller frees. */
 char *reference_repository(const struct reference *r, struct error *err);
 
+/*
+ * "host:port" of the API of a registry: Docker Hub's is not where its name
+ * says.
+ */
+const char *reference_api_host(const char *domain);
+
 /* As users write it: "alpine", "user/app:1". The caller frees. */
 char *reference_familiar(const struct reference *r, struct error *err);
 

@@ -40,10 +40,14 @@ static bool at_registry(const struct journey *j)
 static int set_out(struct journey *j, struct error *err)
 {
 	const struct request *rq = j->rq;
+	AUTO(buf_release) struct buf to = BUF_INIT;
 
-	if (host_connect(j->h, &j->r->http, err) < 0 ||
-	    url_resolve(&j->h->base, rq->path ? rq->path : rq->url->text,
-			&j->url, err) < 0)
+	buf_append_str(&to, rq->path ? rq->path : rq->url->text);
+	if (rq->path)
+		host_add_ns(j->h, &to);
+	if (buf_check(&to, "preparing a request", err) < 0 ||
+	    host_connect(j->h, &j->r->http, err) < 0 ||
+	    url_resolve(&j->h->base, to.data, &j->url, err) < 0)
 		return -1;
 	return host_check_place(j->h, &j->url, "names a place for an upload",
 				err);
@@ -75,8 +79,12 @@ static int send_once(struct journey *j, struct http_exchange **ret,
 
 	if (j->rq->fields)
 		strv_append_all(&fields, j->rq->fields);
-	if (j->shown.line && at_registry(j))
-		strv_append(&fields, j->shown.line);
+	if (at_registry(j)) {
+		if (j->shown.line)
+			strv_append(&fields, j->shown.line);
+		host_add_headers(j->h, &fields);
+		http.connect_ms = j->h->connect_ms;
+	}
 	if (strv_check(&fields, "preparing a request", err) < 0 ||
 	    tls_for(j, &http.tls, err) < 0)
 		return -1;

@@ -119,7 +119,6 @@ struct call {
 	struct buf url;
 	struct buf form;
 	struct strv headers;
-	bool outside; /* as of http_request */
 };
 
 static void call_release(struct call *call)
@@ -146,8 +145,6 @@ static int prepare_get(const struct token_request *rq, const struct url *realm,
 		url_add_query(&call->url, "account", c->username);
 		add_basic(&call->headers, c);
 	}
-	if (strv_check(&call->headers, "asking for a token", err) < 0)
-		return -1;
 	return buf_check(&call->url, "asking for a token", err);
 }
 
@@ -169,7 +166,7 @@ static int prepare_post(const struct token_request *rq, const struct url *realm,
 		    "Content-Type: application/x-www-form-urlencoded");
 	if (!scopes || call->url.failed || call->form.failed)
 		return error_nomem(err, "asking for a token");
-	return strv_check(&call->headers, "asking for a token", err);
+	return 0;
 }
 
 static int open_form(void *ctx, struct stream **ret, struct error *err)
@@ -179,7 +176,8 @@ static int open_form(void *ctx, struct stream **ret, struct error *err)
 	return stream_from_memory(form->data, form->len, ret, err);
 }
 
-static int exchange(const struct http_client *c, const struct http_tls *tls,
+static int exchange(const struct host *h, const struct http_client *c,
+		    const struct http_tls *tls, const struct url *realm,
 		    struct call *call, struct http_exchange **ret,
 		    struct error *err)
 {
@@ -192,9 +190,13 @@ static int exchange(const struct http_client *c, const struct http_tls *tls,
 		.headers = &call->headers,
 		.tls = tls,
 		.body = call->form.len ? &body : NULL,
-		.outside = call->outside,
+		.outside = host_is_stranger(h, realm),
 	};
 
+	if (url_same_origin(realm, &h->base))
+		host_add_headers(h, &call->headers);
+	if (strv_check(&call->headers, "asking for a token", err) < 0)
+		return -1;
 	return http_send(c, &rq, 0, ret, NULL, err);
 }
 
@@ -208,16 +210,13 @@ static int ask(const struct host *h, const struct http_client *c,
 	       const struct token_request *rq, const struct url *realm,
 	       struct http_exchange **ret, struct error *err)
 {
-	bool outside = host_is_stranger(h, realm);
 	AUTO(http_exchange_free) struct http_exchange *x = NULL;
-	AUTO(call_release)
-	struct call post = { .outside = outside },
-		    get = { .outside = outside };
+	AUTO(call_release) struct call post = { 0 }, get = { 0 };
 	const struct credential *cred = rq->credential;
 
 	if (cred->identity_token) {
 		if (prepare_post(rq, realm, &post, err) < 0 ||
-		    exchange(c, rq->tls, &post, &x, err) < 0)
+		    exchange(h, c, rq->tls, realm, &post, &x, err) < 0)
 			return -1;
 		if (!post_is_missing(x->status) || !cred->password) {
 			*ret = steal_pointer(&x);
@@ -226,7 +225,7 @@ static int ask(const struct host *h, const struct http_client *c,
 	}
 	if (prepare_get(rq, realm, &get, err) < 0)
 		return -1;
-	return exchange(c, rq->tls, &get, ret, err);
+	return exchange(h, c, rq->tls, realm, &get, ret, err);
 }
 
 static int fetch(const struct host *h, const struct http_client *c,

@@ -57,14 +57,13 @@ static int take(struct config *c, const json_t *doc, struct error *err)
 	const char *table, *key;
 	json_t *settings_of, *value;
 
-	json_object_foreach((json_t *)doc, table, settings_of)
-	{
+	json_object_foreach((json_t *)doc, table, settings_of) {
 		if (!json_is_object(settings_of))
 			return error_set(err, ERROR_USAGE,
 					 "there is no setting %s", table);
-		json_object_foreach(settings_of, key,
-				    value) if (set(c, table, key, value, err) <
-					       0) return -1;
+		json_object_foreach(settings_of, key, value)
+			if (set(c, table, key, value, err) < 0)
+				return -1;
 	}
 	return 0;
 }

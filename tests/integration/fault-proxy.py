@@ -26,7 +26,7 @@ FAULT, _, COUNT = FAULT.partition("=")
 lock = threading.Lock()
 left = int(COUNT or "0")
 KEEP = ("content-type", "docker-content-digest", "location", "range", "docker-upload-uuid",
-        "etag", "accept-ranges", "content-range")
+        "etag", "accept-ranges", "content-range", "www-authenticate")
 
 
 class Handler(http.server.BaseHTTPRequestHandler):

@@ -163,6 +163,32 @@ trust_front() {
     says client.key
 }
 
+@test "behind nginx: what a hosts.toml says of a registry, and of a mirror" {
+    local dir=$HOME/.config/containerd/certs.d ns=127.0.0.1%3A${BASE#*:}
+    address_begin
+    tls_make "$T/tls" "$ADDRESS"
+    registry_start "$T/registry"
+    nginx_start "$REGISTRY" 'client_max_body_size 0; if ($http_x_pass != "open sesame") { return 418; }'
+    trust_front
+    mkdir -p "$dir/$BASE"
+    mv "$HOME/.config/containers/certs.d/$FRONT" "$dir/"
+    cat "$dir/$FRONT/client.cert" "$dir/$FRONT/client.key" >"$dir/$FRONT/both.pem"
+    printf '%s\n' "ca = 'ca.crt'" "client = 'both.pem'" "header = { X-Pass = 'open sesame' }" >"$dir/$FRONT/hosts.toml"
+    goes_both_ways "$FRONT"
+    succeeds shale copy "$BASE/busybox:static" "$FRONT/busybox:static"
+    cp "$dir/$FRONT"/* "$dir/$BASE/"
+    printf '%s\n' "[host.'https://$FRONT']" "ca = ['../$FRONT/ca.crt']" "client = [['client.cert', 'client.key']]" \
+        "dial_timeout = '5s'" "header = { X-Pass = ['open sesame'] }" >"$dir/$BASE/hosts.toml"
+    rm -r "${dir:?}/$FRONT/hosts.toml" "${SHALE_ROOT:?}"
+    succeeds shale pull "$BASE/busybox:static"
+    says_not "asking the next"
+    grep -F "GET /v2/busybox/manifests/static?ns=$ns HTTP/1.1\" 200" "$T/nginx/access"
+    grep -E "GET /v2/busybox/blobs/sha256:[0-9a-f]*[?]ns=$ns HTTP/1.1\" 200" "$T/nginx/access"
+    # What is said of the mirror holds for the mirror alone.
+    fails 1 shale pull --retry 0 "$FRONT/app:1"
+    says "$FRONT is not trusted"
+}
+
 # A forward proxy, SQUID, which notes requests in $SQUID_DIR/access.
 squid_start() {
     local port

@@ -1,3 +1,4 @@
+#include <inttypes.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -46,10 +47,13 @@ static void scripted_free(struct http_exchange *base)
 
 static bool is_worth_logging(const char *field)
 {
-	static const char *const names[] = {
-		"Authorization:", "Range:",	    "Content-Type:",
-		"Content-Range:", "If-None-Match:", "If-Modified-Since:"
-	};
+	static const char *const names[] = { "Authorization:",
+					     "Range:",
+					     "Content-Type:",
+					     "Content-Range:",
+					     "If-None-Match:",
+					     "If-Modified-Since:",
+					     "X-" };
 
 	for (size_t i = 0; i < ARRAY_LEN(names); i++)
 		if (!strncasecmp(field, names[i], strlen(names[i])))
@@ -82,6 +86,9 @@ static int log_request(struct script *s, const struct http_request *rq,
 	for (size_t i = 0; rq->headers && i < rq->headers->len; i++)
 		if (is_worth_logging(rq->headers->items[i]))
 			buf_printf(&line, " | %s", rq->headers->items[i]);
+	if (rq->connect_ms)
+		buf_printf(&line, " | connect in %" PRId64 " ms",
+			   rq->connect_ms);
 	if (rq->body)
 		failed = log_body(&line, rq->body, err);
 	strv_take(&s->log, buf_steal(&line));

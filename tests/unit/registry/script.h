@@ -20,7 +20,8 @@ struct script {
 	size_t next;
 	/*
 	 * A line for each request: "METHOD URL", then " | " and each header
-	 * field worth looking at, then " > " and the body.
+	 * field worth looking at, a limit for the connection of its own, then
+	 * " > " and the body.
 	 */
 	struct strv log;
 	struct strv told; /* messages to the user */

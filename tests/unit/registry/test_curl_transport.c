@@ -295,6 +295,31 @@ static void a_silent_server_is_given_up(void **state)
 	}
 }
 
+/* It takes the connection, but there is no TLS on it. */
+static void a_request_may_have_less_time_to_connect(void **state)
+{
+	static const struct say silence = { .text = "", .hang = true };
+	struct http_transport *t = transport(NULL);
+	enum http_failure failure = HTTP_NO_FAILURE;
+	struct http_exchange *x = NULL;
+	struct error err = ERROR_INIT;
+	struct server s;
+	char url[64];
+	const struct http_request rq = { .method = "GET",
+					 .url = url,
+					 .connect_ms = STALL_MS / 4 };
+
+	(void)state;
+	server_start(&s, &silence, 1);
+	snprintf(url, sizeof(url), "https://127.0.0.1:%d/x", s.port);
+	assert_int_equal(t->open(t, &rq, &x, &failure, &err), -1);
+	assert_int_equal(failure, HTTP_STALLED);
+	/* That is what would be said after STALL_MS. */
+	assert_null(strstr(err.text, "no answer"));
+	t->free(t);
+	server_end(&s);
+}
+
 static void nobody_there_is_unreachable(void **state)
 {
 	struct http_transport *t = transport(NULL);
@@ -532,6 +557,7 @@ int main(void)
 		cmocka_unit_test(broken_replies_are_failures),
 		cmocka_unit_test(a_header_without_end_is_cut_off),
 		cmocka_unit_test(a_silent_server_is_given_up),
+		cmocka_unit_test(a_request_may_have_less_time_to_connect),
 		cmocka_unit_test(nobody_there_is_unreachable),
 		cmocka_unit_test(connections_are_used_again),
 		cmocka_unit_test(strangers_do_not_send_us_to_this_machine),

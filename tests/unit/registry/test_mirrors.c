@@ -9,10 +9,10 @@
 #include <cmocka.h>
 
 #include "registry/mirrors.h"
-#include "store/base/toml.h"
 #include "store/base/buf.h"
 #include "store/base/io.h"
 #include "store/base/json.h"
+#include "store/base/toml.h"
 
 static char dir[] = "/tmp/shale-mirrors-XXXXXX";
 
@@ -97,14 +97,15 @@ static void assert_places(struct mirrors *m, const char *domain,
 			  const char *path, bool by_digest,
 			  const char *expected)
 {
-	AUTO(strv_release) struct strv places = STRV_INIT;
+	AUTO(places_release) struct places places = { 0 };
 	AUTO(buf_release) struct buf all = BUF_INIT;
 	struct error err = ERROR_INIT;
 
 	if (mirrors_find(m, domain, path, by_digest, &places, &err) < 0)
 		fail_msg("%s", err.text);
 	for (size_t i = 0; i < places.len; i++)
-		buf_printf(&all, "%s%s", i ? " " : "", places.items[i]);
+		buf_printf(&all, "%s%s/%s", i ? " " : "",
+			   places.items[i].domain, places.items[i].path);
 	assert_string_equal(all.data, expected);
 }
 
@@ -148,39 +149,13 @@ static void the_longest_prefix_decides(void **state)
 static void a_blocked_registry_is_refused(void **state)
 {
 	AUTO(mirrors_free) struct mirrors *m = mirrors_of(conf);
-	AUTO(strv_release) struct strv places = STRV_INIT;
+	AUTO(places_release) struct places places = { 0 };
 	struct error err = ERROR_INIT;
 
 	(void)state;
 	assert_int_equal(
 		mirrors_find(m, "bad.example", "a", true, &places, &err), -1);
 	assert_int_equal(err.kind, ERROR_REFUSED);
-}
-
-static void hosts_toml_gives_mirrors_in_order(void **state)
-{
-	static const char hosts[] =
-		"server = 'https://r.example'\n"
-		"[host.'http://one.example:5000']\ncapabilities = ['pull']\n"
-		"[host.'two.example']\ncapabilities = ['pull', 'resolve']\n"
-		"[host.'https://three.example/v2/else']\n"
-		"[host.'https://four.example']\ncapabilities = ['push']\n";
-	AUTO(mirrors_free) struct mirrors *m = mirrors_of("");
-	AUTO(buf_release) struct buf path = BUF_INIT;
-	struct error err = ERROR_INIT;
-
-	(void)state;
-	buf_printf(&path, "%s/containerd/certs.d/r.example", dir);
-	assert_int_equal(io_make_dirs(path.data, 0700, &err), 0);
-	buf_append_str(&path, "/hosts.toml");
-	assert_int_equal(io_replace_file(AT_FDCWD, path.data, hosts,
-					 strlen(hosts), 0600, false, &err),
-			 0);
-	assert_places(m, "r.example", "a", true,
-		      "one.example:5000/a two.example/a r.example/a");
-	assert_places(m, "r.example", "a", false, "two.example/a r.example/a");
-	assert_true(mirrors_insecure(m, "one.example:5000"));
-	assert_places(m, "s.example", "a", true, "s.example/a");
 }
 
 static int make_dir(void **state)
@@ -205,7 +180,6 @@ int main(void)
 		cmocka_unit_test(mirrors_come_before_the_origin),
 		cmocka_unit_test(the_longest_prefix_decides),
 		cmocka_unit_test(a_blocked_registry_is_refused),
-		cmocka_unit_test(hosts_toml_gives_mirrors_in_order),
 	};
 
 	return cmocka_run_group_tests(tests, make_dir, remove_dir);
