@@ -8,6 +8,9 @@
 
 #define DIR_MODE 0755
 
+/* Looking up fewer paths of a directory costs less than reading its names. */
+#define LISTED_AFTER 16
+
 static void dest_entry_free(struct dest_entry *e)
 {
 	if (!e)
@@ -138,13 +141,15 @@ static int compare_name(const void *key, const void *item)
 
 /*
  * Can the root below have something at `path`? Directories placed anew have
- * nothing below them, and of others the names are read once, so that a big
- * copy does not look every file up.
+ * nothing below them. Of others the names are read once, so that a big copy
+ * does not look every file up, but a small one does: there may be many names,
+ * and many layers that have them.
  */
 static int lower_may_have(struct copy_dest *d, const char *path,
 			  struct error *err)
 {
 	struct dest_entry *parent = find_entry(d, path, parent_len(path));
+	struct lower_dir *below;
 	const struct strv *names;
 
 	if (!d->lower || map_get(d->removed, path, strlen(path)))
@@ -153,6 +158,11 @@ static int lower_may_have(struct copy_dest *d, const char *path,
 		return 1;
 	if (!parent->in_lower)
 		return 0;
+	below = get_below(parent, err);
+	if (!below)
+		return -1;
+	if (below->n_looked_up++ < LISTED_AFTER)
+		return 1;
 	names = dest_entry_names(d, parent, err);
 	if (!names)
 		return -1;

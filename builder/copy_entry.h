@@ -9,6 +9,7 @@
 /* What the root below says about a directory. */
 struct lower_dir {
 	struct tree_entry meta; /* the entry's meta may borrow from it */
+	unsigned n_looked_up;	/* paths in it, before the names were read */
 	bool names_known;
 	struct strv names; /* sorted */
 };

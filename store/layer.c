@@ -58,6 +58,7 @@ int layer_alloc(struct batch *b, struct layer **ret, struct error *err)
 static void layer_destroy(struct layer *l)
 {
 	descriptor_release(&l->remote);
+	tar_index_free(l->index);
 	free(l->snapshot);
 	free(l->tree_path);
 	strv_release(&l->top_names);

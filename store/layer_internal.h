@@ -7,6 +7,7 @@
 
 #include "store/base/strv.h"
 #include "store/layer.h"
+#include "store/tar_index.h"
 
 struct layer {
 	atomic_uint refs;
@@ -17,7 +18,8 @@ struct layer {
 	struct digest diff_id;
 	int64_t size; /* uncompressed, in bytes; -1: unknown */
 
-	char *snapshot;	 /* id, when there is a tree; NULL: not known */
+	struct tar_index *index; /* of the tar, once somebody looked in */
+	char *snapshot;		 /* id, when there is a tree; NULL: not known */
 	char *tree_path; /* absolute; set with `snapshot` on first use */
 	/* Of the tree's root, once somebody looked something up in it. */
 	struct strv top_names;

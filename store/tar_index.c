@@ -257,7 +257,7 @@ static int append(struct tar_index *x, struct tar_index_entry *item,
 				       item->entry.path) >= 0)
 		return damaged("entries out of order", err);
 	if (x->n == x->capacity) {
-		capacity = x->capacity ? x->capacity * 2 : 256;
+		capacity = x->capacity ? x->capacity * 2 : 4;
 		grown = realloc(x->items, capacity * sizeof(*grown));
 		if (!grown)
 			return error_nomem(err, "reading a layer");

@@ -232,22 +232,70 @@ int view_get_node(struct view *v, const char *path, struct view_node *ret,
 	return found;
 }
 
-/* Names of all layers' directories, sorted, each once. */
-static int list_names(struct view *v, const struct merged *dir,
-		      const char *path, struct strv *ret, struct error *err)
-{
-	AUTO(strv_release) struct strv all = STRV_INIT;
-	size_t i;
+/* A name in a directory, and a layer that has it. */
+struct found_name {
+	const char *name;
+	size_t at; /* in dir->layers */
+};
 
-	for (i = 0; i < dir->n; i++)
-		if (view_layer_list(v->layers[dir->layers[i]], path, &all,
-				    err) < 0)
+struct found_names {
+	struct strv all; /* owns the names */
+	struct found_name *items;
+	size_t n;
+};
+
+static void found_names_release(struct found_names *f)
+{
+	strv_release(&f->all);
+	free(f->items);
+}
+DEFINE_RELEASE(struct found_names, found_names_release);
+
+static int add_names(struct view *v, const struct merged *dir, size_t at,
+		     const char *path, struct found_names *f, struct error *err)
+{
+	struct found_name *items;
+
+	if (view_layer_list(v->layers[dir->layers[at]], path, &f->all, err) < 0)
+		return -1;
+	items = reallocarray(f->items, f->all.len + 1, sizeof(*items));
+	if (!items)
+		return error_nomem(err, "listing a directory");
+	f->items = items;
+	for (; f->n < f->all.len; f->n++)
+		items[f->n] = (struct found_name){ f->all.items[f->n], at };
+	return 0;
+}
+
+/* By name; of one name the topmost layer's first. */
+static int compare_found(const void *a, const void *b)
+{
+	const struct found_name *left = a, *right = b;
+	int order = strcmp(left->name, right->name);
+
+	return order ? order : (left->at > right->at) - (left->at < right->at);
+}
+
+/*
+ * Names of all layers' directories, sorted, each once with the topmost layer
+ * that has it; whiteouts' among them.
+ */
+static int list_names(struct view *v, const struct merged *dir,
+		      const char *path, struct found_names *f,
+		      struct error *err)
+{
+	size_t kept = 0;
+
+	for (size_t at = 0; at < dir->n; at++)
+		if (add_names(v, dir, at, path, f, err) < 0)
 			return -1;
-	strv_sort(&all);
-	for (i = 0; i < all.len; i++)
-		if (!i || strcmp(all.items[i], all.items[i - 1]) != 0)
-			strv_append(ret, all.items[i]);
-	return strv_check(ret, "listing a directory", err);
+	if (f->n)
+		qsort(f->items, f->n, sizeof(*f->items), compare_found);
+	for (size_t i = 0; i < f->n; i++)
+		if (!kept || strcmp(f->items[i].name, f->items[kept - 1].name))
+			f->items[kept++] = f->items[i];
+	f->n = kept;
+	return 0;
 }
 
 /* Call `each` for every child that exists; the lock is held. */
@@ -257,24 +305,25 @@ static int each_child(struct view *v, const char *path,
 		      void *ctx, struct error *err)
 {
 	const struct merged *dir = get_merged(v, path, err);
-	AUTO(strv_release) struct strv names = STRV_INIT;
-	size_t i;
+	AUTO(found_names_release) struct found_names names = { 0 };
 
 	if (!dir || list_names(v, dir, path, &names, err) < 0)
 		return -1;
-	for (i = 0; i < names.len; i++) {
-		AUTO(view_node_release) struct view_node node = { 0 };
-		autofree char *child = view_join(path, names.items[i]);
-		size_t at = 0;
+	for (size_t i = 0; i < names.n; i++) {
+		const struct found_name *f = &names.items[i];
+		AUTO(view_node_release)
+		struct view_node node = { .layer = dir->layers[f->at] };
+		autofree char *child = view_join(path, f->name);
 		int found;
 
 		if (!child)
 			return error_nomem(err, "listing a directory");
-		found = find_top(v, dir, child, &node.meta, &at, err);
+		found = view_layer_stat(v->layers[node.layer], child,
+					&node.meta, err);
 		if (found < 0)
 			return -1;
-		node.layer = dir->layers[at];
-		if (found && each(ctx, names.items[i], &node, err) < 0)
+		if (found && node.meta.entry.type != ENTRY_WHITEOUT &&
+		    each(ctx, f->name, &node, err) < 0)
 			return -1;
 	}
 	return 0;

@@ -4,13 +4,13 @@
 #include <string.h>
 
 #include "store/layer_internal.h"
-#include "store/tar_index.h"
 
 struct view_layer {
 	struct layer *layer;
-	struct tree *tree;	 /* NULL until needed */
-	struct tar_index *index; /* instead, when the layer is a tar */
-	int tar;
+	struct tree *tree; /* NULL until needed */
+	/* Instead, when the layer is a tar; the layer's. */
+	const struct tar_index *index;
+	int tar; /* -1 until contents are read */
 	bool opened;
 };
 
@@ -31,7 +31,6 @@ void view_layer_free(struct view_layer *vl)
 	if (!vl)
 		return;
 	tree_free(vl->tree);
-	tar_index_free(vl->index);
 	if (vl->tar >= 0)
 		close(vl->tar);
 	layer_unref(vl->layer);
@@ -54,35 +53,51 @@ static int open_tree(struct view_layer *vl, struct error *err)
 	return tree_new(fd, store_overlay_xattr_prefix(store), &vl->tree, err);
 }
 
-/* The tar of a layer that nobody has extracted: 1, 0, -1. */
-static int open_tar(struct view_layer *vl, struct error *err)
+/* The lock is held. No tar is no error. */
+static int read_index(struct layer *l, struct error *err)
+{
+	uint64_t size;
+	autoclose int fd = layer_open_tar(l, &size, err);
+
+	if (fd < 0)
+		return err->kind == ERROR_NOT_FOUND ? 0 : -1;
+	return tar_index_read(fd, &l->index, err);
+}
+
+/*
+ * What the tar of a layer that nobody has extracted holds. It is read once for
+ * all views: every step has one of its own, on all layers below.
+ */
+static int open_index(struct view_layer *vl, struct error *err)
 {
 	struct layer *l = vl->layer;
-	uint64_t size;
 	int rc = 0;
 
 	pthread_mutex_lock(&l->lock);
-	if (l->has_diff_id && !l->tree_path) {
-		vl->tar = layer_open_tar(l, &size, err);
-		if (vl->tar >= 0)
-			rc = 1;
-		else if (err->kind != ERROR_NOT_FOUND)
-			rc = -1;
-	}
+	if (!l->index && l->has_diff_id && !l->tree_path)
+		rc = read_index(l, err);
+	vl->index = l->index;
 	pthread_mutex_unlock(&l->lock);
-	if (rc == 1)
-		rc = tar_index_read(vl->tar, &vl->index, err) < 0 ? -1 : 1;
 	return rc;
+}
+
+static int open_tar(struct view_layer *vl, struct error *err)
+{
+	uint64_t size;
+
+	if (vl->tar >= 0)
+		return 0;
+	pthread_mutex_lock(&vl->layer->lock);
+	vl->tar = layer_open_tar(vl->layer, &size, err);
+	pthread_mutex_unlock(&vl->layer->lock);
+	return vl->tar < 0 ? -1 : 0;
 }
 
 static int ensure_open(struct view_layer *vl, struct error *err)
 {
-	int is_tar;
-
 	if (vl->opened)
 		return 0;
-	is_tar = open_tar(vl, err);
-	if (is_tar < 0 || (!is_tar && open_tree(vl, err) < 0))
+	if (open_index(vl, err) < 0 || (!vl->index && open_tree(vl, err) < 0))
 		return -1;
 	vl->opened = true;
 	return 0;
@@ -202,6 +217,8 @@ int view_layer_open(struct view_layer *vl, const char *path, off_t *offset,
 	if (vl->index)
 		item = find_in_tar(vl, path, &name);
 	if (item && !item->sparse) {
+		if (open_tar(vl, err) < 0)
+			return -1;
 		fd = fcntl(vl->tar, F_DUPFD_CLOEXEC, 3);
 		if (fd < 0)
 			return error_sys(err, errno, "cannot open '%s'", path);

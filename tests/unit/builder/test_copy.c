@@ -55,6 +55,22 @@ static int setup(void **state)
 	return 0;
 }
 
+/* More files than are looked up one by one, and then one that is in the way. */
+static void a_big_copy_meets_what_is_there(void **state)
+{
+	struct lab *lab = *state;
+	char name[32];
+
+	make_dir(lab->dir->fd, "many");
+	for (unsigned i = 0; i < 40; i++) {
+		snprintf(name, sizeof(name), "many/a%02u", i);
+		make_file(lab->dir->fd, name, "");
+	}
+	make_file(lab->dir->fd, "many/x", "x");
+	lab_expect_error(lab, "FROM base\nCOPY many/ /t/\n",
+			 "cannot replace to directory /t/x with file");
+}
+
 static void expect_rows(struct lab *lab, const struct row *rows, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
@@ -343,6 +359,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, lab_teardown)
 	const struct CMUnitTest tests[] = {
 		TEST(destinations_are_resolved_as_the_reference_does),
+		TEST(a_big_copy_meets_what_is_there),
 		TEST(nested_directories_take_the_sources_attributes),
 		TEST(owners_and_modes_can_be_set),
 		TEST(linked_copies_ignore_what_lies_below),

@@ -257,6 +257,31 @@ static void sparse_files_are_read_whole(void **state)
 	assert_memory_equal(found.data, data, size);
 }
 
+/* Every step of a stage has a view of its own on the layers below. */
+static void a_tar_is_read_once_for_all_views(void **state)
+{
+	static const char *const texts[] = { "d d\nf d/a 1\n", NULL };
+	struct place *p = *state;
+	AUTO(view_free) struct view *other = NULL;
+	struct error err = ERROR_INIT;
+	char dest[sizeof("layers/sha256//tar") + DIGEST_HEX_LEN];
+	autofree char *path = NULL;
+	struct digest id;
+	struct stack s;
+
+	begin(&s, p, false, texts);
+	assert_leads(s.view, "d/a", true, "found d/a");
+	expect_ok(layer_diff_id(s.layers[0], &id, &err), &err);
+	snprintf(dest, sizeof(dest), "layers/sha256/%s/tar", digest_hex(&id));
+	path = batch_object_path(p->batch, dest);
+	assert_non_null(path);
+	assert_int_equal(unlinkat(p->scratch->fd, path, 0), 0);
+	expect_ok(view_new(s.layers, s.n, &other, &err), &err);
+	assert_leads(other, "d/a", true, "found d/a");
+	assert_leads(other, "d/b", true, "absent d/b");
+	end(&s);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, place_setup, place_teardown)
 
 int main(void)
@@ -271,6 +296,7 @@ int main(void)
 		TEST(names_of_one_file_share_an_inode),
 		TEST(a_walk_begins_anywhere_and_skips_on_request),
 		TEST(sparse_files_are_read_whole),
+		TEST(a_tar_is_read_once_for_all_views),
 	};
 
 	if (geteuid() != 0) {
