@@ -93,7 +93,7 @@ fi | while read -r entry; do
     esac
 done | report "the top level holds only what the design lists"
 
-grep -rnwE --include='*.[ch]' '(strcpy|strcat|sprintf|vsprintf|strtok|system|popen|gets|alloca)[[:space:]]*\(' \
+grep -rnE --include='*.[ch]' '\<(strcpy|strcat|sprintf|vsprintf|strtok|system|popen|gets|alloca)[[:space:]]*\(' \
     builder parser registry store 2>/dev/null | grep -vE ':[[:space:]]*(\*|/\*)' |
     report "no banned function is called"
 

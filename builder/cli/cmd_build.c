@@ -63,7 +63,7 @@ static int push_ahead(struct session *s, struct build_command *c,
 
 /* The build with its outputs, between the caches it is given and gives. */
 static int build_with_caches(struct session *s, struct build_command *c,
-			     struct build_options *options,
+			     const struct build_options *given,
 			     struct build_result *result, struct buf *report,
 			     struct error *err)
 {
@@ -72,6 +72,7 @@ static int build_with_caches(struct session *s, struct build_command *c,
 	AUTO(mount_import_release)
 	struct mount_import mounts = MOUNT_IMPORT_INIT(s, &c->mount_from);
 	const struct mount_seeder seeder = { mount_import_seed, &mounts };
+	struct build_options options = *given;
 	struct build_env env = build_env(s);
 	struct platform platform; /* of caches: that of the image */
 
@@ -79,13 +80,13 @@ static int build_with_caches(struct session *s, struct build_command *c,
 		return -1;
 	env.ssh = ssh;
 	if (c->mount_from.len)
-		options->solve.seeder = &seeder;
-	if (push_ahead(s, c, options, &ahead, err) < 0 ||
+		options.solve.seeder = &seeder;
+	if (push_ahead(s, c, &options, &ahead, err) < 0 ||
 	    platform_wanted(c->platform, &platform, err) < 0 ||
 	    cache_options_import(s, &c->cache_from, &platform, err) < 0 ||
-	    build_run(options, &env, result, report, err) < 0 ||
+	    build_run(&options, &env, result, report, err) < 0 ||
 	    (c->verify &&
-	     verify_build(options, &env, result->image, report, err) < 0) ||
+	     verify_build(&options, &env, result->image, report, err) < 0) ||
 	    build_report_outputs(s, c, result, err) < 0 ||
 	    cache_options_export(s, &c->cache_to, &c->cache, &platform, err) <
 		    0)
@@ -93,8 +94,8 @@ static int build_with_caches(struct session *s, struct build_command *c,
 	return mount_export(s, &c->mount_to, &result->cache_mounts, err);
 }
 
-static int run_build(struct build_command *c, struct build_options *options,
-		     struct error *err)
+static int run_build(struct build_command *c,
+		     const struct build_options *options, struct error *err)
 {
 	AUTO(session_close) struct session *s = NULL;
 	AUTO(buf_release) struct buf report = BUF_INIT;

@@ -166,6 +166,8 @@ static int weigh_io(const struct cgroup_part *p, int64_t weight,
 		    struct error *err)
 {
 	const char *file = p->is_v2 ? "io.bfq.weight" : "blkio.bfq.weight";
+	int64_t scaled =
+		1 + (weight - IO_WEIGHT_MIN) * WEIGHTS_RANGE / IO_WEIGHT_RANGE;
 	char text[32];
 
 	if (!weight)
@@ -177,9 +179,7 @@ static int weigh_io(const struct cgroup_part *p, int64_t weight,
 		return set(p, file, text, false, err);
 	if (!p->is_v2)
 		return set(p, "blkio.weight", text, false, err);
-	snprintf(text, sizeof(text), "default %lld",
-		 (long long)(1 + (weight - IO_WEIGHT_MIN) * WEIGHTS_RANGE /
-					 IO_WEIGHT_RANGE));
+	snprintf(text, sizeof(text), "default %lld", (long long)scaled);
 	return set(p, "io.weight", text, false, err);
 }
 

@@ -74,7 +74,7 @@ static int find_programs(struct network_order *order, struct error *err)
 			return -1;
 		if (!found || strlen(path) >= PATH_MAX)
 			continue;
-		strcpy(order->programs[i], path);
+		memcpy(order->programs[i], path, strlen(path) + 1);
 		n++;
 	}
 	if (n)

@@ -43,7 +43,7 @@ static const char *const slirp_args[] = {
 	"--disable-dns",
 	"--enable-sandbox",
 	"--enable-seccomp",
-	"--cidr=" NETWORK_SUBNET,
+	("--cidr=" NETWORK_SUBNET),
 	("--ready-fd=" READY_TEXT),
 	"--netns-type=path",
 };

@@ -170,18 +170,17 @@ struct first_servers {
 static void look_at_server(void *ctx, const char *word, size_t len)
 {
 	struct first_servers *f = ctx;
-	char server[INET6_ADDRSTRLEN];
+	char server[INET6_ADDRSTRLEN] = { 0 };
 	struct in_addr v4;
 
 	if (len >= sizeof(server))
 		return;
 	memcpy(server, word, len);
-	server[len] = '\0';
 	if (inet_pton(AF_INET, server, &v4) == 1) {
 		if (!f->v4[0])
-			strcpy(f->v4, server);
+			memcpy(f->v4, server, sizeof(server));
 	} else if (!f->v6[0] && is_loopback(server)) {
-		strcpy(f->v6, server);
+		memcpy(f->v6, server, sizeof(server));
 	}
 }
 
@@ -192,7 +191,7 @@ bool resolv_conf_loopback_server(const char *host, char ret[INET6_ADDRSTRLEN])
 	each_value(host, "nameserver", look_at_server, &f);
 	if (f.v4[0] ? !is_loopback(f.v4) : !f.v6[0])
 		return false;
-	strcpy(ret, f.v4[0] ? f.v4 : f.v6);
+	memcpy(ret, f.v4[0] ? f.v4 : f.v6, sizeof(f.v4));
 	return true;
 }
 

@@ -218,7 +218,7 @@ static int add_arches(struct profile *p, json_t *list, struct error *err)
 	size_t i;
 
 	json_array_foreach(list, i, item) {
-		uint32_t token;
+		uint32_t token = 0;
 		int rc;
 
 		if (find_arch(json_string_value(item), &token, err) < 0)
