@@ -1,11 +1,10 @@
 #include <archive.h>
-#include <archive_entry.h>
 #include <string.h>
 
 #include "store/archive_library.h"
 #include "store/compress.h"
 #include "store/tar.h"
-#include "store/tar_name.h"
+#include "store/tar_entry.h"
 
 #define IN_SIZE ((size_t)128 << 10)
 
@@ -35,10 +34,7 @@ struct tar_reader {
 	bool in_header;
 	uint64_t header_bytes; /* read for the current header */
 	struct error failed;   /* of `from`, told inside a callback */
-	struct entry entry;
-	char *path;
-	char *link;
-	struct xattr *xattrs;
+	struct tar_entry current;
 	struct contents contents;
 	char in[IN_SIZE];
 };
@@ -152,21 +148,11 @@ int tar_reader_open(int fd, struct tar_reader **ret, struct error *err)
 	return tar_reader_new(plain, false, ret, err);
 }
 
-static void clear_entry(struct tar_reader *r)
-{
-	free(r->path);
-	free(r->link);
-	free(r->xattrs);
-	r->path = NULL;
-	r->link = NULL;
-	r->xattrs = NULL;
-}
-
 void tar_reader_free(struct tar_reader *r)
 {
 	if (!r)
 		return;
-	clear_entry(r);
+	tar_entry_clear(&r->current);
 	if (r->archive)
 		archive_read_free(r->archive);
 	stream_free(r->from);
@@ -199,7 +185,7 @@ static int next_block(struct contents *c, struct error *err)
 			return error_set(err, ERROR_INTEGRITY,
 					 "the archive is damaged: contents of "
 					 "'%.200s' overlap",
-					 r->path);
+					 r->current.path);
 	}
 	return 0;
 }
@@ -244,173 +230,6 @@ static ssize_t contents_read(struct stream *base, void *data, size_t len,
 	}
 	c->at += len;
 	return (ssize_t)len;
-}
-
-static int entry_type(struct tar_reader *r, struct archive_entry *e,
-		      struct error *err)
-{
-	static const struct {
-		mode_t mode;
-		enum entry_type type;
-	} types[] = {
-		{ AE_IFREG, ENTRY_FILE },    { AE_IFDIR, ENTRY_DIR },
-		{ AE_IFLNK, ENTRY_SYMLINK }, { AE_IFCHR, ENTRY_CHAR },
-		{ AE_IFBLK, ENTRY_BLOCK },   { AE_IFIFO, ENTRY_FIFO },
-	};
-	size_t i;
-
-	if (archive_entry_hardlink(e)) {
-		r->entry.type = ENTRY_HARDLINK;
-		return 0;
-	}
-	for (i = 0; i < ARRAY_LEN(types); i++) {
-		if (archive_entry_filetype(e) == types[i].mode) {
-			r->entry.type = types[i].type;
-			return 0;
-		}
-	}
-	return error_set(err, ERROR_REFUSED,
-			 "the archive holds '%.200s' of an unknown type",
-			 r->path);
-}
-
-static int take_owner(struct tar_reader *r, struct archive_entry *e,
-		      struct error *err)
-{
-	la_int64_t uid = archive_entry_uid(e), gid = archive_entry_gid(e);
-
-	/* The last id means "none" to the kernel. */
-	if (uid < 0 || uid >= UINT32_MAX || gid < 0 || gid >= UINT32_MAX)
-		return error_set(
-			err, ERROR_REFUSED,
-			"'%.200s' in the archive belongs to %lld:%lld, "
-			"which no system can store",
-			r->path, (long long)uid, (long long)gid);
-	r->entry.uid = (uint32_t)uid;
-	r->entry.gid = (uint32_t)gid;
-	return 0;
-}
-
-static int take_link(struct tar_reader *r, struct archive_entry *e,
-		     struct error *err)
-{
-	const char *target;
-
-	if (r->entry.type == ENTRY_HARDLINK) {
-		target = archive_entry_hardlink(e);
-		r->link = tar_name_clean(target, err);
-		if (!r->link)
-			return -1;
-		if (archive_entry_size(e) > 0)
-			return error_set(err, ERROR_REFUSED,
-					 "the archive holds a hard link with "
-					 "contents, '%.200s'",
-					 r->path);
-	} else if (r->entry.type == ENTRY_SYMLINK) {
-		target = archive_entry_symlink(e);
-		r->link = strdup(target ? target : "");
-		if (!r->link)
-			return error_nomem(err, "reading an archive");
-		if (!*r->link)
-			return error_set(err, ERROR_INTEGRITY,
-					 "the archive holds a link to nowhere, "
-					 "'%.200s'",
-					 r->path);
-	}
-	r->entry.link = r->link;
-	return 0;
-}
-
-static int compare_xattrs(const void *a, const void *b)
-{
-	return strcmp(((const struct xattr *)a)->name,
-		      ((const struct xattr *)b)->name);
-}
-
-/* Names and values stay the library's until the next header. */
-static int take_xattrs(struct tar_reader *r, struct archive_entry *e,
-		       struct error *err)
-{
-	int count = archive_entry_xattr_reset(e);
-	const char *name;
-	const void *value;
-	size_t n = 0, size;
-
-	if (count <= 0)
-		return 0;
-	r->xattrs = calloc((size_t)count, sizeof(*r->xattrs));
-	if (!r->xattrs)
-		return error_nomem(err, "reading an archive");
-	while (n < (size_t)count &&
-	       archive_entry_xattr_next(e, &name, &value, &size) == ARCHIVE_OK)
-		r->xattrs[n++] = (struct xattr){ .name = (char *)name,
-						 .value = (void *)value,
-						 .size = size };
-	qsort(r->xattrs, n, sizeof(*r->xattrs), compare_xattrs);
-	r->entry.xattrs = r->xattrs;
-	r->entry.n_xattrs = n;
-	return 0;
-}
-
-static void take_numbers(struct tar_reader *r, struct archive_entry *e)
-{
-	struct entry *ret = &r->entry;
-
-	ret->mode = archive_entry_perm(e) & 07777;
-	ret->mtime.tv_sec = archive_entry_mtime(e);
-	ret->mtime.tv_nsec = archive_entry_mtime_nsec(e);
-	if (ret->type == ENTRY_CHAR || ret->type == ENTRY_BLOCK) {
-		ret->dev_major = (uint32_t)archive_entry_rdevmajor(e);
-		ret->dev_minor = (uint32_t)archive_entry_rdevminor(e);
-	}
-	if (ret->type == ENTRY_FILE && archive_entry_size(e) > 0)
-		ret->size = (uint64_t)archive_entry_size(e);
-}
-
-/* Turn whiteouts into what they mean; 0: leave the entry out, 1, -1. */
-static int interpret_name(struct tar_reader *r, struct error *err)
-{
-	switch (tar_name_in_layer(r->path)) {
-	case TAR_NAME_WHITEOUT:
-		r->entry = (struct entry){ .type = ENTRY_WHITEOUT };
-		break;
-	case TAR_NAME_OPAQUE:
-		r->entry = (struct entry){ .type = ENTRY_OPAQUE };
-		break;
-	case TAR_NAME_SKIP:
-		return 0;
-	case TAR_NAME_BAD:
-		return error_set(err, ERROR_REFUSED,
-				 "'%.200s' is no valid whiteout", r->path);
-	default:
-		break;
-	}
-	r->entry.path = r->path;
-	return 1;
-}
-
-/* 1, 0 when the entry is to be left out, or -1. */
-static int take_entry(struct tar_reader *r, struct archive_entry *e,
-		      struct error *err)
-{
-	const char *raw = archive_entry_pathname(e);
-
-	clear_entry(r);
-	r->entry = (struct entry){ 0 };
-	if (!raw || !*raw)
-		return error_set(err, ERROR_INTEGRITY,
-				 "the archive holds an entry without a name");
-	r->path = tar_name_clean(raw, err);
-	if (!r->path)
-		return -1;
-	if (!*r->path)
-		return 0;
-	if (entry_type(r, e, err) < 0 || take_owner(r, e, err) < 0 ||
-	    take_link(r, e, err) < 0 || take_xattrs(r, e, err) < 0)
-		return -1;
-	take_numbers(r, e);
-	r->entry.path = r->path;
-	return r->layer ? interpret_name(r, err) : 1;
 }
 
 /*
@@ -458,15 +277,15 @@ int tar_reader_next(struct tar_reader *r, const struct entry **ret,
 		status = next_header(r, &e, err);
 		if (status <= 0)
 			return status;
-		status = take_entry(r, e, err);
+		status = tar_entry_take(&r->current, e, r->layer, err);
 	} while (status == 0);
 	if (status < 0)
 		return -1;
 	r->contents.len = 0;
 	r->contents.at = 0;
-	r->contents.size = r->entry.size;
-	r->contents.ended = r->entry.type != ENTRY_FILE;
-	*ret = &r->entry;
+	r->contents.size = r->current.entry.size;
+	r->contents.ended = r->current.entry.type != ENTRY_FILE;
+	*ret = &r->current.entry;
 	*contents = &r->contents.base;
 	return 1;
 }
