@@ -223,3 +223,17 @@ size_t import_choose(const struct manifest *index, const struct platform *want,
 	}
 	return n;
 }
+
+int import_tell_name(struct strv *names, const char *reference,
+		     const struct image *img, struct error *err)
+{
+	char *item;
+
+	if (!names)
+		return 0;
+	if (asprintf(&item, "%s=%s", reference ? reference : "", img->id.text) <
+	    0)
+		item = NULL;
+	strv_take(names, item);
+	return strv_check(names, "importing an image", err);
+}

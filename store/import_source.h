@@ -43,6 +43,10 @@ int import_parts(struct import_source *s, const struct digest *config,
 size_t import_choose(const struct manifest *index, const struct platform *want,
 		     size_t *ret);
 
+/* Append "REFERENCE=ID" to `names`, which may be NULL. */
+int import_tell_name(struct strv *names, const char *reference,
+		     const struct image *img, struct error *err);
+
 /* The reference that an index entry carries, or NULL. */
 const char *import_reference(const struct descriptor *d);
 
