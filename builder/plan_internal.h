@@ -152,6 +152,10 @@ static inline struct stage_state *state_of(const struct planner *pl,
 /* Say what all commands refer to; checks what is checked without pruning. */
 int graph_link(struct planner *pl, struct error *err);
 
+/* The same for one command. */
+int graph_link_command(struct planner *pl, struct command *c,
+		       struct error *err);
+
 /* Mark the stages and images that the target needs, by what is linked. */
 int graph_mark_needed(struct planner *pl, struct error *err);
 
@@ -160,6 +164,14 @@ void graph_count_children(struct planner *pl);
 
 /* Mark what the target needs, resolve it, fire triggers, until all is there. */
 int graph_prune(struct planner *pl, struct error *err);
+
+/* plan_trigger.c */
+
+/*
+ * Put the commands of ONBUILD before those of needed stages whose base has
+ * them, once for each stage. `*fired`: there were some, linked now.
+ */
+int triggers_fire(struct planner *pl, bool *fired, struct error *err);
 
 /* plan_images.c */
 
