@@ -14,6 +14,7 @@
 #include "builder/sandbox/dns_relay.h"
 #include "builder/sandbox/find_program.h"
 #include "builder/sandbox/network_keeper.h"
+#include "builder/sandbox/pass_fd.h"
 #include "builder/sandbox/resolv.h"
 #include "builder/sandbox/spawner_wire.h"
 #include "store/base/cleanup.h"
@@ -268,23 +269,11 @@ static int await_report(const struct network *n, struct cancel *cancel,
 
 static int read_report(struct network *n, struct error *err)
 {
-	union {
-		struct cmsghdr header;
-		char space[CMSG_SPACE(sizeof(int))];
-	} control;
 	struct network_report report;
-	struct iovec iov = { &report, sizeof(report) };
-	struct msghdr msg = {
-		.msg_iov = &iov,
-		.msg_iovlen = 1,
-		.msg_control = &control,
-		.msg_controllen = sizeof(control),
-	};
-	ssize_t r = recvmsg(n->keeper, &msg, MSG_CMSG_CLOEXEC);
-	struct cmsghdr *c = r > 0 ? CMSG_FIRSTHDR(&msg) : NULL;
+	size_t n_fds;
+	ssize_t r = pass_fds_receive(n->keeper, &report, sizeof(report), &n->ns,
+				     1, &n_fds);
 
-	if (c && c->cmsg_type == SCM_RIGHTS)
-		memcpy(&n->ns, CMSG_DATA(c), sizeof(n->ns));
 	if (r == (ssize_t)sizeof(report) && report.has_failed) {
 		*err = report.err;
 		return -1;

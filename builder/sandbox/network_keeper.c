@@ -20,6 +20,7 @@
 #include "builder/sandbox/dns_relay.h"
 #include "builder/sandbox/network_bridge.h"
 #include "builder/sandbox/network_ns.h"
+#include "builder/sandbox/pass_fd.h"
 #include "store/base/cleanup.h"
 
 /*
@@ -209,22 +210,7 @@ static int make_network(int socket, int order_fd, int *relay,
 
 static void send_report(int socket, const struct network_report *r, int ns)
 {
-	union {
-		struct cmsghdr header;
-		char space[CMSG_SPACE(sizeof(int))];
-	} control = { 0 };
-	struct iovec iov = { (void *)r, sizeof(*r) };
-	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
-
-	if (ns >= 0) {
-		msg.msg_control = &control;
-		msg.msg_controllen = sizeof(control);
-		control.header.cmsg_level = SOL_SOCKET;
-		control.header.cmsg_type = SCM_RIGHTS;
-		control.header.cmsg_len = CMSG_LEN(sizeof(int));
-		memcpy(CMSG_DATA(&control.header), &ns, sizeof(ns));
-	}
-	sendmsg(socket, &msg, MSG_NOSIGNAL | MSG_DONTWAIT);
+	pass_fds_send(socket, r, sizeof(*r), &ns, ns >= 0, MSG_DONTWAIT);
 }
 
 void network_keeper_refuse(int socket, const struct error *err)

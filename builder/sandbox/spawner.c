@@ -16,6 +16,7 @@
 #include "builder/sandbox/cgroup.h"
 #include "builder/sandbox/container.h"
 #include "builder/sandbox/mount.h"
+#include "builder/sandbox/pass_fd.h"
 #include "builder/sandbox/sandbox.h"
 #include "builder/sandbox/spawner_wire.h"
 #include "builder/sandbox/wire.h"
@@ -152,27 +153,7 @@ static int describe(const struct sandbox *sb, size_t *len, struct error *err)
 int spawner_send(const struct spawner *s, const struct spawner_request *request,
 		 const int *fds, size_t n, struct error *err)
 {
-	union {
-		struct cmsghdr header;
-		char space[CMSG_SPACE(SPAWNER_FDS_MAX * sizeof(int))];
-	} control = { 0 };
-	struct iovec iov = { (void *)request, sizeof(*request) };
-	struct msghdr msg = {
-		.msg_iov = &iov,
-		.msg_iovlen = 1,
-		.msg_control = &control,
-		.msg_controllen = CMSG_SPACE(n * sizeof(int)),
-	};
-	ssize_t r;
-
-	control.header.cmsg_level = SOL_SOCKET;
-	control.header.cmsg_type = SCM_RIGHTS;
-	control.header.cmsg_len = CMSG_LEN(n * sizeof(int));
-	memcpy(CMSG_DATA(&control.header), fds, n * sizeof(int));
-	do
-		r = sendmsg(s->socket, &msg, MSG_NOSIGNAL);
-	while (r < 0 && errno == EINTR);
-	if (r < 0)
+	if (pass_fds_send(s->socket, request, sizeof(*request), fds, n, 0) < 0)
 		return error_sys(err, errno, "cannot reach the spawner");
 	return 0;
 }

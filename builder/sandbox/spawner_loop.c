@@ -15,6 +15,7 @@
 
 #include "builder/sandbox/cgroup.h"
 #include "builder/sandbox/network_keeper.h"
+#include "builder/sandbox/pass_fd.h"
 #include "builder/sandbox/seccomp.h"
 #include "builder/sandbox/spawner_internal.h"
 
@@ -35,29 +36,13 @@ static void arrived_close(struct arrived *a)
 }
 DEFINE_RELEASE(struct arrived, arrived_close);
 
-static int receive(struct loop *loop, struct arrived *a)
+static int receive(const struct loop *loop, struct arrived *a)
 {
-	union {
-		struct cmsghdr header;
-		char space[CMSG_SPACE(sizeof(a->fds))];
-	} control;
-	struct iovec iov = { &a->request, sizeof(a->request) };
-	struct msghdr msg = {
-		.msg_iov = &iov,
-		.msg_iovlen = 1,
-		.msg_control = &control,
-		.msg_controllen = sizeof(control),
-	};
-	ssize_t r = recvmsg(loop->socket, &msg, MSG_CMSG_CLOEXEC);
-	struct cmsghdr *c = r > 0 ? CMSG_FIRSTHDR(&msg) : NULL;
+	ssize_t r =
+		pass_fds_receive(loop->socket, &a->request, sizeof(a->request),
+				 a->fds, ARRAY_LEN(a->fds), &a->n);
 
-	if (r == 0)
-		return -1;
-	if (c && c->cmsg_type == SCM_RIGHTS) {
-		a->n = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-		memcpy(a->fds, CMSG_DATA(c), a->n * sizeof(int));
-	}
-	return 0;
+	return r == 0 ? -1 : 0;
 }
 
 static void reply_error(int fd, const struct error *err)
