@@ -5,7 +5,7 @@
 #include "builder/cli/pending_file.h"
 #include "builder/cli/place.h"
 #include "builder/cli/place_source.h"
-#include "builder/cli/session.h"
+#include "builder/cli/session_step.h"
 #include "registry/copy.h"
 
 #define PARALLEL_BLOBS 4
@@ -137,12 +137,8 @@ static int run(const struct copy_command *c, const struct strv *words,
 		label = NULL;
 		return error_nomem(err, "copying an image");
 	}
-	s->transfer_step = progress_add(s->progress, label);
-	progress_start(s->progress, s->transfer_step);
-	rc = copy(s, c, &root, err);
-	progress_end(s->progress, s->transfer_step,
-		     rc < 0 ? PROGRESS_ERROR : PROGRESS_DONE,
-		     rc < 0 ? "failed" : NULL);
+	s->transfer_step = session_step_begin(s, label, NULL);
+	rc = session_transfer_end(s, copy(s, c, &root, err));
 	if (rc < 0)
 		return error_wrap(err, "%s", label);
 	if (!to_stdout)

@@ -4,6 +4,7 @@
 
 #include "builder/cli/commands.h"
 #include "builder/cli/output.h"
+#include "builder/cli/session_step.h"
 #include "registry/reference.h"
 #include "store/image_list.h"
 #include "store/manifest.h"
@@ -174,22 +175,13 @@ static int push(struct session *s, const struct strv *words, struct error *err)
 {
 	autofree char *name = session_name(words->items[1], err);
 	autofree char *dest = session_name(words->items[words->len - 1], err);
-	autofree char *label = NULL;
 	struct digest digest;
 	int rc;
 
 	if (!name || !dest)
 		return -1;
-	if (asprintf(&label, "pushing %s", dest) < 0) {
-		label = NULL;
-		return error_nomem(err, "pushing an index");
-	}
-	s->transfer_step = progress_add(s->progress, label);
-	progress_start(s->progress, s->transfer_step);
-	rc = push_list(s, name, dest, &digest, err);
-	progress_end(s->progress, s->transfer_step,
-		     rc < 0 ? PROGRESS_ERROR : PROGRESS_DONE,
-		     rc < 0 ? "failed" : NULL);
+	s->transfer_step = session_step_begin(s, "pushing", dest);
+	rc = session_transfer_end(s, push_list(s, name, dest, &digest, err));
 	if (rc == 0)
 		printf("%s\n", digest.text);
 	return rc;

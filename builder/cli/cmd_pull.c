@@ -1,7 +1,7 @@
 #include <stdio.h>
 
 #include "builder/cli/commands.h"
-#include "builder/cli/session.h"
+#include "builder/cli/session_step.h"
 #include "registry/reference.h"
 #include "store/base/parallel.h"
 #include "store/layer.h"
@@ -47,19 +47,12 @@ static int pull(struct session *s, const char *text,
 {
 	AUTO(reference_release) struct reference ref = { 0 };
 	AUTO(image_free) struct image *image = NULL;
-	autofree char *label = NULL;
 	int rc;
 
 	if (reference_parse(text, &ref, err) < 0)
 		return -1;
-	if (asprintf(&label, "pulling %s", text) < 0)
-		return error_nomem(err, "pulling an image");
-	s->transfer_step = progress_add(s->progress, label);
-	progress_start(s->progress, s->transfer_step);
-	rc = fetch(s, &ref, platform, &image, err);
-	progress_end(s->progress, s->transfer_step,
-		     rc < 0 ? PROGRESS_ERROR : PROGRESS_DONE,
-		     rc < 0 ? "failed" : NULL);
+	s->transfer_step = session_step_begin(s, "pulling", text);
+	rc = session_transfer_end(s, fetch(s, &ref, platform, &image, err));
 	if (rc < 0)
 		return error_wrap(err, "pulling %s", text);
 	printf("%s\n", quiet ? image->id.text : image->manifest.text);

@@ -3,7 +3,7 @@
 
 #include "builder/cli/commands.h"
 #include "builder/cli/output.h"
-#include "builder/cli/session.h"
+#include "builder/cli/session_step.h"
 
 struct push_command {
 	struct session_options session;
@@ -66,9 +66,7 @@ static int push(struct session *s, const struct push_command *c,
 	AUTO(image_free) struct image *image = NULL;
 	AUTO(strv_release) struct strv names = STRV_INIT;
 	const struct output_push how = { .names = &names, .format = &c->how };
-	autofree char *label = NULL;
 	struct digest manifest;
-	unsigned step;
 	int rc;
 
 	if (session_open_image(s, source, &image, err) < 0)
@@ -76,13 +74,9 @@ static int push(struct session *s, const struct push_command *c,
 	strv_take(&names, dest_name(s, source, dest, err));
 	if (names.failed)
 		return -1;
-	if (asprintf(&label, "pushing %s", names.items[0]) < 0)
-		return error_nomem(err, "pushing an image");
-	step = s->transfer_step = progress_add(s->progress, label);
-	progress_start(s->progress, step);
-	rc = output_push(s, image, &how, &manifest, err);
-	progress_end(s->progress, step, rc < 0 ? PROGRESS_ERROR : PROGRESS_DONE,
-		     rc < 0 ? "failed" : NULL);
+	s->transfer_step = session_step_begin(s, "pushing", names.items[0]);
+	rc = session_transfer_end(s,
+				  output_push(s, image, &how, &manifest, err));
 	if (rc == 0)
 		printf("%s\n", manifest.text);
 	return rc;

@@ -24,6 +24,14 @@ void session_step_end(struct session *s, unsigned step, int rc,
 		     rc < 0 ? error_message(err, text, sizeof(text)) : NULL);
 }
 
+int session_transfer_end(struct session *s, int rc)
+{
+	progress_end(s->progress, s->transfer_step,
+		     rc < 0 ? PROGRESS_ERROR : PROGRESS_DONE,
+		     rc < 0 ? "failed" : NULL);
+	return rc;
+}
+
 void session_warn(struct session *s, const struct error *err)
 {
 	char text[sizeof(err->text)];
