@@ -211,6 +211,18 @@ static bool part_matches(const struct part *part, const char *p)
 	return part->len == len && !memcmp(part->text, p, len);
 }
 
+/* Is a path a match of which `p` is left when parts from `i` on are? */
+static bool is_enough(const struct alternative *alt, size_t i,
+		      size_t after_spread, const char *p, enum match_mode mode)
+{
+	if (i < alt->len)
+		return mode == MATCH_BELOW && !*p &&
+		       alt->parts[i].kind != PART_ANY_PARTS;
+	if (mode == MATCH_BELOW)
+		return after_spread == i;
+	return !*p || mode == MATCH_COVERED;
+}
+
 /*
  * Only the last "**" needs to be tried again: the parts between two of them
  * are best placed as early as possible.
@@ -221,32 +233,24 @@ static bool alternative_matches(const struct alternative *alt, const char *path,
 	const char *p = path, *spread_from = NULL;
 	size_t i = 0, after_spread = 0;
 
-	for (;;) {
-		bool whole = i == alt->len;
+	while (!is_enough(alt, i, after_spread, p, mode)) {
+		const struct part *part = i < alt->len ? &alt->parts[i] : NULL;
 
-		if (whole && mode == MATCH_BELOW && after_spread == i)
-			return true;
-		if (whole && mode != MATCH_BELOW &&
-		    (!*p || mode == MATCH_COVERED))
-			return true;
-		if (!whole && alt->parts[i].kind == PART_ANY_PARTS) {
+		if (part && part->kind == PART_ANY_PARTS) {
 			after_spread = ++i;
 			spread_from = p;
-			continue;
-		}
-		if (!whole && !*p && mode == MATCH_BELOW)
-			return true;
-		if (!whole && *p && part_matches(&alt->parts[i], p)) {
+		} else if (part && *p && part_matches(part, p)) {
 			p = next_part(p);
 			i++;
-			continue;
-		}
-		if (!spread_from || !*spread_from)
+		} else if (spread_from && *spread_from) {
+			spread_from = next_part(spread_from);
+			p = spread_from;
+			i = after_spread;
+		} else {
 			return false;
-		spread_from = next_part(spread_from);
-		p = spread_from;
-		i = after_spread;
+		}
 	}
+	return true;
 }
 
 static bool any_matches(const struct pattern *p, const char *path,

@@ -139,14 +139,32 @@ static int take_link(struct gathered *g, int dirfd, const char *name,
 	return 0;
 }
 
+/* Attributes whose names and values go where `text` points. */
+static void store_xattrs(const struct gathered *g, struct xattr *xattrs,
+			 size_t n, char *text)
+{
+	char *names = text, *values = text + g->names.len;
+
+	memcpy(names, g->names.data, g->names.len);
+	memcpy(values, g->values.data, g->values.len);
+	for (size_t i = 0; i < n; i++) {
+		size_t size;
+
+		memcpy(&size, g->sizes.data + i * sizeof(size), sizeof(size));
+		xattrs[i] = (struct xattr){ names, values, size };
+		names += strlen(names) + 1;
+		values += size;
+	}
+}
+
 /* Lay everything out in one block: attributes, then texts and values. */
 static int store(struct gathered *g, struct error *err)
 {
 	struct tree_entry *ret = g->ret;
 	size_t n = g->sizes.len / sizeof(size_t);
-	size_t path_len = strlen(g->path) + 1, i;
+	size_t path_len = strlen(g->path) + 1;
 	struct xattr *xattrs;
-	char *text, *names, *values;
+	char *text;
 
 	if (g->link.failed || g->names.failed || g->values.failed ||
 	    g->sizes.failed)
@@ -162,22 +180,11 @@ static int store(struct gathered *g, struct error *err)
 	if (g->link.len > 0)
 		ret->entry.link = memcpy(text, g->link.data, g->link.len + 1);
 	text += g->link.len + 1;
-	names = text;
-	values = text + g->names.len;
 	if (n > 0) {
-		memcpy(names, g->names.data, g->names.len);
-		memcpy(values, g->values.data, g->values.len);
+		store_xattrs(g, xattrs, n, text);
 		ret->entry.xattrs = xattrs;
 	}
 	ret->entry.n_xattrs = n;
-	for (i = 0; i < n; i++) {
-		size_t size;
-
-		memcpy(&size, g->sizes.data + i * sizeof(size), sizeof(size));
-		xattrs[i] = (struct xattr){ names, values, size };
-		names += strlen(names) + 1;
-		values += size;
-	}
 	return 0;
 }
 
