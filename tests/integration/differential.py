@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Build Dockerfiles with this program and with another builder; compare the images.
 
-differential.py [--record] [--ours DIR] --base HOST:PORT --work DIR REFERENCE [CASE..]
+differential.py [--record] [--ours DIR] [--cases-in DIR] --base HOST:PORT --work DIR
+                REFERENCE [CASE..]
 
 REFERENCE is `recorded` (testdata/differential/<case>/recorded.json),
 `docker=SOCKET` (a running dockerd, with BuildKit) or `buildah`. One line per
@@ -9,7 +10,7 @@ case; exit status 1 when an image differs in what no expected-difference file
 lists. WORK/not-built names the cases that the reference could not build.
 --record writes recorded.json from the reference instead of comparing.
 
-A case is a folder in testdata/differential with a Dockerfile (@BASE@ is the
+A case is a folder in testdata/differential (or --cases-in) with a Dockerfile (@BASE@ is the
 registry of the base images, @FILES@ and @GIT@ are servers of what served.sh of the
 folder above makes) and, optionally,
   setup.sh             makes further context files; context.sh of the folder
@@ -201,7 +202,7 @@ class Comparison:
         place = os.path.join(self.options.work, "contexts", case)
         shutil.rmtree(place, ignore_errors=True)
         os.makedirs(place)
-        source = os.path.join(CASES, case)
+        source = os.path.join(self.options.cases_in, case)
         with open(os.path.join(source, "Dockerfile")) as f:
             text = self.placed(f.read())
         with open(os.path.join(place, "Dockerfile"), "w") as f:
@@ -227,7 +228,7 @@ class Comparison:
             os.utime(name, (TIME + 1000 * i, TIME + 1000 * i), follow_symlinks=False)
 
     def build(self, builder, label, case, context):
-        arguments = [self.placed(a) for a in read_lines(os.path.join(CASES, case, "arguments"))]
+        arguments = [self.placed(a) for a in read_lines(os.path.join(self.options.cases_in, case, "arguments"))]
         archive = os.path.join(self.options.work, "%s.%s.tar" % (case, label))
         began = time.time()
         done = builder.build(case, context, arguments, archive)
@@ -259,8 +260,11 @@ class Comparison:
         return made
 
     def recorded(self, case):
-        with open(os.path.join(CASES, case, "recorded.json")) as f:
-            return json.load(f)
+        try:
+            with open(os.path.join(self.options.cases_in, case, "recorded.json")) as f:
+                return json.load(f)
+        except FileNotFoundError:
+            return {}
 
     def record(self, case):
         """Note what the reference made of a case."""
@@ -269,7 +273,7 @@ class Comparison:
             got["fails"] = got["fails"].strip().splitlines()[-1]
         got["builder"] = self.reference.name
         text = json.dumps(got, indent=1, sort_keys=True, ensure_ascii=True)
-        with open(os.path.join(CASES, case, "recorded.json"), "w") as f:
+        with open(os.path.join(self.options.cases_in, case, "recorded.json"), "w") as f:
             f.write(text + "\n")
         return True, ["recorded: " + got.get("fails", "an image")]
 
@@ -282,7 +286,7 @@ class Comparison:
             theirs = self.build_there(case, context, "fails" in recorded)
             theirs["builder"] = self.reference.name
         ours = self.build_here(case, context)
-        wanted = read_lines(os.path.join(CASES, case, "error"))
+        wanted = read_lines(os.path.join(self.options.cases_in, case, "error"))
         missing = [line for line in wanted if line not in ours.get("fails", "")]
         if missing:
             return False, ["does not say: %s\n%s" % (line, ours.get("fails", "(it succeeds)"))
@@ -292,7 +296,8 @@ class Comparison:
         if "fails" in theirs and "fails" not in ours and "fails" not in recorded:
             return None, [theirs["fails"].strip().splitlines()[-1]]
         expected = Expected(theirs["builder"], os.path.join(CASES, "expected-difference"),
-                            os.path.join(CASES, case, "expected-difference"))
+                            os.path.join(self.options.cases_in, "expected-difference"),
+                            os.path.join(self.options.cases_in, case, "expected-difference"))
         if theirs is recorded:
             recorded = None
         lines = differences(flat(ours), flat(theirs), flat(recorded), expected)
@@ -316,6 +321,7 @@ def main():
     parser.add_argument("--base", required=True)
     parser.add_argument("--work", required=True)
     parser.add_argument("--ours")
+    parser.add_argument("--cases-in", default=CASES)
     parser.add_argument("reference")
     parser.add_argument("cases", nargs="*")
     options = parser.parse_intermixed_args()
@@ -323,7 +329,8 @@ def main():
     sys.stdout.reconfigure(errors="surrogateescape", line_buffering=True)
 
     cases = options.cases or sorted(
-        n for n in os.listdir(CASES) if os.path.isdir(os.path.join(CASES, n)))
+        n for n in os.listdir(options.cases_in)
+        if os.path.isdir(os.path.join(options.cases_in, n)))
     with Servers(options.work) as servers:
         return judge(options, cases, Comparison(options, servers))
 
