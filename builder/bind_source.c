@@ -28,12 +28,8 @@ static ptrdiff_t only_layer(const struct copy_source *src)
 
 static int open_in_layer(struct layer *l, const char *path, struct error *err)
 {
-	const char *tree;
-	autoclose int root = -1;
+	autoclose int root = layer_open_tree(l, O_PATH, err);
 
-	if (layer_tree(l, &tree, err) < 0)
-		return -1;
-	root = batch_open_directory(tree, O_PATH, err);
 	if (root < 0)
 		return -1;
 	return confined_open(root, path, O_PATH | O_NOFOLLOW, 0, err);

@@ -24,11 +24,10 @@ static bool needs_scratch(const struct run_mounts *mounts)
 	return false;
 }
 
-/* A layer whose tree is wanted, and where it goes among the lowers. */
+/* A layer whose tree is wanted. */
 struct wanted_tree {
 	struct layer *layer;
 	int64_t size;
-	const char **path;
 };
 
 static int by_size(const void *a, const void *b)
@@ -41,64 +40,73 @@ static int by_size(const void *a, const void *b)
 static int make_tree(void *ctx, size_t i, struct error *err)
 {
 	struct wanted_tree *wanted = ctx;
+	const char *path;
 
-	return layer_tree(wanted[i].layer, wanted[i].path, err);
+	return layer_tree(wanted[i].layer, &path, err);
+}
+
+/*
+ * Those that have to be fetched are fetched side by side, the largest first, so
+ * that none is left at the end.
+ */
+static int make_trees(const struct step_job *job, struct error *err)
+{
+	autofree struct wanted_tree *wanted =
+		calloc(job->n_layers + 1, sizeof(*wanted));
+	size_t n = 0;
+
+	if (!wanted)
+		return error_nomem(err, "the layers of a step");
+	for (size_t i = 0; i < job->n_layers; i++) {
+		struct layer *l = job->layers[i];
+
+		if (!layer_known_tree(l))
+			wanted[n++] = (struct wanted_tree){ l, layer_size(l) };
+	}
+	qsort(wanted, n, sizeof(*wanted), by_size);
+	return parallel_for(n, TREES_AT_ONCE, make_tree, wanted, err);
+}
+
+/* Trees of the layers, top first. */
+struct lowers {
+	const char **paths;
+	char **pending;
+	size_t n;
+};
+
+static void lowers_release(struct lowers *l)
+{
+	for (size_t i = 0; i < l->n; i++)
+		free(l->pending[i]);
+	free(l->pending);
+	free(l->paths);
 }
 
 /*
  * A layer that is there twice (the same COPY again, say) adds nothing below its
  * upper place, and overlay refuses to have one directory in two of them.
  */
-static int drop_repeated(const char **lowers, size_t *n, struct error *err)
-{
-	AUTO(map_free) struct map *seen = map_new(NULL);
-	size_t kept = 0;
-
-	if (!seen)
-		return error_nomem(err, "the layers of a step");
-	for (size_t i = 0; i < *n; i++) {
-		size_t len = strlen(lowers[i]);
-
-		if (map_get(seen, lowers[i], len))
-			continue;
-		if (map_put(seen, lowers[i], len, seen) < 0)
-			return error_nomem(err, "the layers of a step");
-		lowers[kept++] = lowers[i];
-	}
-	*n = kept;
-	return 0;
-}
-
-/*
- * Trees of the layers, top first. Those that have to be fetched are fetched
- * side by side, the largest first, so that none is left at the end.
- */
-static int collect_lowers(struct step_job *job, const char ***ret, size_t *n,
+static int collect_lowers(const struct step_job *job, struct lowers *ret,
 			  struct error *err)
 {
-	autofree const char **lowers =
-		calloc(job->n_layers + 1, sizeof(*lowers));
-	autofree struct wanted_tree *wanted =
-		calloc(job->n_layers + 1, sizeof(*wanted));
-	size_t n_wanted = 0;
+	AUTO(map_free) struct map *seen = map_new(NULL);
 
-	if (!lowers || !wanted)
+	ret->paths = calloc(job->n_layers + 1, sizeof(*ret->paths));
+	ret->pending = calloc(job->n_layers + 1, sizeof(*ret->pending));
+	if (!seen || !ret->paths || !ret->pending)
 		return error_nomem(err, "the layers of a step");
-	*n = job->n_layers;
-	for (size_t i = 0; i < *n; i++) {
-		struct layer *l = job->layers[i];
-		const char **path = &lowers[*n - 1 - i];
-
-		*path = layer_known_tree(l);
-		if (!*path)
-			wanted[n_wanted++] =
-				(struct wanted_tree){ l, layer_size(l), path };
-	}
-	qsort(wanted, n_wanted, sizeof(*wanted), by_size);
-	if (parallel_for(n_wanted, TREES_AT_ONCE, make_tree, wanted, err) < 0 ||
-	    drop_repeated(lowers, n, err) < 0)
+	if (make_trees(job, err) < 0)
 		return -1;
-	*ret = steal_pointer(&lowers);
+	for (size_t i = job->n_layers; i-- > 0;) {
+		const char *path = layer_known_tree(job->layers[i]);
+
+		if (map_get(seen, path, strlen(path)))
+			continue;
+		if (map_put(seen, path, strlen(path), seen) < 0)
+			return error_nomem(err, "the layers of a step");
+		ret->paths[ret->n] = path;
+		ret->pending[ret->n++] = layer_pending_tree(job->layers[i]);
+	}
 	return 0;
 }
 
@@ -107,7 +115,7 @@ struct run_state {
 	struct run_dirs dirs;
 	struct run_mounts mounts;
 	struct sandbox_mount *all_mounts; /* devices, then the RUN's own */
-	const char **lowers;
+	struct lowers lowers;
 	struct user user;
 	struct strv env;
 	struct run_network network;
@@ -118,7 +126,7 @@ static void run_state_release(struct run_state *r)
 {
 	run_mounts_release(&r->mounts);
 	run_dirs_release(&r->dirs);
-	free(r->lowers);
+	lowers_release(&r->lowers);
 	free(r->all_mounts);
 	user_release(&r->user);
 	strv_release(&r->env);
@@ -183,7 +191,9 @@ static void describe(const struct step_job *job, struct run_state *r)
 
 	sb->isolation = options->isolation;
 	sb->runtime = options->runtime;
-	sb->lowers = r->lowers;
+	sb->lowers = r->lowers.paths;
+	sb->pending = (const char *const *)r->lowers.pending;
+	sb->n_lowers = r->lowers.n;
 	sb->upper = r->dirs.upper_path;
 	sb->work = r->dirs.work_path;
 	sb->scratch = r->dirs.scratch_path;
@@ -233,7 +243,7 @@ static int prepare(struct step_job *job, struct run_state *r, struct error *err)
 				 "security.insecure is not allowed; --allow "
 				 "security.insecure permits it");
 	if (run_network_choose(job, &r->sandbox.network, err) < 0 ||
-	    collect_lowers(job, &r->lowers, &r->sandbox.n_lowers, err) < 0)
+	    collect_lowers(job, &r->lowers, err) < 0)
 		return -1;
 	view = step_view(job, err);
 	if (!view || owner_of_process(run->user, view, &r->user, err) < 0)

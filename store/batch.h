@@ -73,18 +73,10 @@ int batch_pin(struct batch *b, const char *dest, struct error *err);
 /*
  * Where the object that will be `dest` is now: its path relative to the
  * store's root, inside tmp/ before publication. The caller frees; NULL
- * without an error when the batch has no such object pending. The path stays
- * usable until the batch is freed: publication leaves a link behind.
+ * without an error when the batch has no such object pending. Who finds nothing
+ * there any more finds it at `dest`: it has been published meanwhile.
  */
 char *batch_object_path(struct batch *b, const char *dest);
-
-/*
- * Open, in any process, the directory that the absolute `path` names: one into
- * an object of a batch whose owner may be publishing it right now. Between
- * the renaming and the link left behind, the path leads nowhere; that moment
- * is waited for.
- */
-int batch_open_directory(const char *path, int flags, struct error *err);
 
 /*
  * Open the object or file `dest` (relative to the store's root) with open(2)

@@ -2,7 +2,6 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 
 #include "store/base/io.h"
 #include "store/batch_internal.h"
@@ -61,60 +60,17 @@ static int rename_new(int from, const char *name, int to, const char *dest)
 	return renameat(from, name, to, dest);
 }
 
-/* Keep paths into the folder usable: leave a link to where the object went. */
-static void leave_link(struct batch *b, const struct item *item)
-{
-	autofree char *target = NULL;
-
-	if (asprintf(&target, "../../%s", item->dest) < 0)
-		target = NULL;
-	/* A lost link costs those a lookup who kept an old path: no failure. */
-	if (target && symlinkat(target, b->fd, item->name) < 0)
-		return;
-}
-
-/* The moment between rename_new() and leave_link(), on the slowest of disks. */
-#define MOMENT_MS 5000
-
-int batch_open_directory(const char *path, int flags, struct error *err)
-{
-	const struct timespec pause = { .tv_nsec = 1000000 };
-	int fd, tries;
-
-	for (tries = 0; tries < MOMENT_MS; tries++) {
-		fd = open(path, flags | O_DIRECTORY | O_CLOEXEC);
-		if (fd >= 0)
-			return fd;
-		if (errno != ENOENT)
-			break;
-		nanosleep(&pause, NULL);
-	}
-	return error_sys(err, errno, "cannot open '%s'", path);
-}
-
 /*
  * Rename one object into place. One that lost to an object already there may
- * still be in use (as a lower of a running step, say): it is moved aside and
- * goes with the folder.
+ * still be in use (as a lower of a running step, say): it goes with the folder.
  */
 static int publish_object(struct batch *b, struct item *item, struct error *err)
 {
-	autofree char *aside = NULL;
-
 	if (make_parents(b, item->dest, err) < 0)
 		return -1;
-	if (rename_new(b->fd, item->name, store_fd(b->store), item->dest) < 0) {
-		if (errno != EEXIST && errno != ENOTEMPTY)
-			return error_sys(err, errno, "cannot publish '%s'",
-					 item->dest);
-		aside = batch_fresh_name(b, "dropped", err);
-		if (!aside)
-			return -1;
-		if (renameat(b->fd, item->name, b->fd, aside) < 0)
-			return error_sys(err, errno, "cannot move '%s/%s'",
-					 b->path, item->name);
-	}
-	leave_link(b, item);
+	if (rename_new(b->fd, item->name, store_fd(b->store), item->dest) < 0 &&
+	    errno != EEXIST && errno != ENOTEMPTY)
+		return error_sys(err, errno, "cannot publish '%s'", item->dest);
 	item->done = true;
 	return 0;
 }

@@ -107,13 +107,24 @@ bool layer_is_empty(struct layer *l);
 int64_t layer_size(struct layer *l);
 
 /*
- * The tree as an absolute path usable as an overlay lower; borrowed, valid
- * while the handle is held. Fetches and extracts when it must.
+ * The tree as an absolute path usable as an overlay lower, once it is
+ * published; borrowed, valid while the handle is held. Fetches and extracts
+ * when it must.
  */
 int layer_tree(struct layer *l, const char **path, struct error *err);
 
 /* The same if it costs nothing, else NULL. */
 const char *layer_known_tree(struct layer *l);
+
+/*
+ * Where a tree that is there already may still be: to be looked for before the
+ * path above, in this order, by who has no batch. The caller frees; NULL: it
+ * is published.
+ */
+char *layer_pending_tree(struct layer *l);
+
+/* Open the tree, wherever it is, with open(2) `flags`. */
+int layer_open_tree(struct layer *l, int flags, struct error *err);
 
 /* The canonical uncompressed stream, verified against the diffID. */
 int layer_stream(struct layer *l, struct stream **ret, struct error *err);

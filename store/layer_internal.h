@@ -138,6 +138,9 @@ int layer_write_sent_record(struct layer *l, const struct layer_format *format,
 /* The tree with the lock held: its path goes to l->tree_path. */
 int layer_need_tree(struct layer *l, struct error *err);
 
+/* layer_open_tree() with the lock held. */
+int layer_open_held(struct layer *l, int flags, struct error *err);
+
 /*
  * Can `path` be in the tree? Most layers of steps have a name or two at their
  * top, so most lookups end here, without a system call. 1, 0 or -1; 1 where

@@ -12,11 +12,8 @@ static int pack_tree(struct layer *l, const int64_t *clamp, struct sink *to,
 	struct store *store = batch_store(l->batch);
 	AUTO(tar_writer_free) struct tar_writer *writer = NULL;
 	AUTO(tree_free) struct tree *tree = NULL;
-	int fd;
+	int fd = layer_open_held(l, O_RDONLY, err);
 
-	if (layer_need_tree(l, err) < 0)
-		return -1;
-	fd = batch_open_directory(l->tree_path, O_RDONLY, err);
 	if (fd < 0)
 		return -1;
 	if (tree_new(fd, store_overlay_xattr_prefix(store), &tree, err) < 0 ||

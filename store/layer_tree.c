@@ -85,16 +85,10 @@ static int extract(struct layer *l, const char *dest, struct error *err)
 	return 0;
 }
 
-/* Where the snapshot's tree is now, absolute; stays usable (batch.h). */
-static int find_tree_path(struct layer *l, struct error *err)
+static int set_tree_path(struct layer *l, struct error *err)
 {
-	struct layer_path dest = snapshot_path(l->snapshot, "");
-	autofree char *pending = batch_object_path(l->batch, dest.text);
-
-	free(l->tree_path);
-	if (asprintf(&l->tree_path, "%s/%s/fs",
-		     store_path(batch_store(l->batch)),
-		     pending ? pending : dest.text) < 0) {
+	if (asprintf(&l->tree_path, "%s/%s", store_path(batch_store(l->batch)),
+		     snapshot_path(l->snapshot, "fs").text) < 0) {
 		l->tree_path = NULL;
 		return error_nomem(err, "opening a layer");
 	}
@@ -130,12 +124,55 @@ int layer_need_tree(struct layer *l, struct error *err)
 		return -1;
 	if (!l->snapshot && find_or_extract(l, err) < 0)
 		return -1;
-	return find_tree_path(l, err);
+	return set_tree_path(l, err);
+}
+
+int layer_open_held(struct layer *l, int flags, struct error *err)
+{
+	autoclose int dir = -1;
+	int fd;
+
+	if (layer_need_tree(l, err) < 0)
+		return -1;
+	dir = batch_open_object(batch_store(l->batch), l->batch,
+				snapshot_path(l->snapshot, "").text,
+				O_PATH | O_DIRECTORY, err);
+	if (dir < 0)
+		return -1;
+	fd = openat(dir, "fs", flags | O_DIRECTORY | O_CLOEXEC);
+	return fd < 0 ? error_sys(err, errno, "cannot open '%s'", l->tree_path)
+		      : fd;
+}
+
+int layer_open_tree(struct layer *l, int flags, struct error *err)
+{
+	int fd;
+
+	pthread_mutex_lock(&l->lock);
+	fd = layer_open_held(l, flags, err);
+	pthread_mutex_unlock(&l->lock);
+	return fd;
+}
+
+char *layer_pending_tree(struct layer *l)
+{
+	autofree char *pending = NULL;
+	char *path = NULL;
+
+	pthread_mutex_lock(&l->lock);
+	if (l->snapshot)
+		pending = batch_object_path(
+			l->batch, snapshot_path(l->snapshot, "").text);
+	pthread_mutex_unlock(&l->lock);
+	if (pending && asprintf(&path, "%s/%s/fs",
+				store_path(batch_store(l->batch)), pending) < 0)
+		return NULL;
+	return path;
 }
 
 static int list_top_names(struct layer *l, struct error *err)
 {
-	autoclose int fd = batch_open_directory(l->tree_path, O_RDONLY, err);
+	autoclose int fd = layer_open_held(l, O_RDONLY, err);
 	autodir DIR *dir = NULL;
 
 	if (fd < 0)

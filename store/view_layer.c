@@ -40,14 +40,11 @@ void view_layer_free(struct view_layer *vl)
 static int open_tree(struct view_layer *vl, struct error *err)
 {
 	struct store *store = batch_store(vl->layer->batch);
-	const char *path;
 	int fd;
 
 	if (vl->tree)
 		return 0;
-	if (layer_tree(vl->layer, &path, err) < 0)
-		return -1;
-	fd = batch_open_directory(path, O_RDONLY, err);
+	fd = layer_open_tree(vl->layer, O_RDONLY, err);
 	if (fd < 0)
 		return -1;
 	return tree_new(fd, store_overlay_xattr_prefix(store), &vl->tree, err);

@@ -13,7 +13,6 @@
 #include "builder/sandbox/mount.h"
 #include "store/base/buf.h"
 #include "store/base/cleanup.h"
-#include "store/batch.h"
 
 /* The kernel's own limit of overlay layers. */
 #define LOWERS_MAX 500
@@ -48,6 +47,17 @@ static void layers_close(struct layers *l)
 }
 DEFINE_RELEASE(struct layers, layers_close);
 
+/* A build may be publishing it, which is one rename. */
+static int open_lower(const struct sandbox *sb, size_t i, struct error *err)
+{
+	const char *pending = sb->pending ? sb->pending[i] : NULL;
+	int fd = pending ? open_dir(pending, err) : -1;
+
+	if (fd >= 0 || (pending && err->sys != ENOENT))
+		return fd;
+	return open_dir(sb->lowers[i], err);
+}
+
 static int layers_open(struct layers *l, const struct sandbox *sb,
 		       struct error *err)
 {
@@ -57,8 +67,7 @@ static int layers_open(struct layers *l, const struct sandbox *sb,
 				 "that can be stacked",
 				 sb->n_lowers, LOWERS_MAX - 1);
 	for (; l->n < sb->n_lowers; l->n++) {
-		l->lowers[l->n] =
-			batch_open_directory(sb->lowers[l->n], O_PATH, err);
+		l->lowers[l->n] = open_lower(sb, l->n, err);
 		if (l->lowers[l->n] < 0)
 			return -1;
 	}

@@ -117,11 +117,14 @@ struct sandbox {
 	const char *runtime; /* OCI: absolute path of the program */
 
 	/*
-	 * Root: overlay of `lowers` (absolute paths, top first). `upper` is
-	 * empty; after the run it holds what has changed. `work` is an empty
-	 * directory on the same file system, removed by the caller.
+	 * Root: overlay of `lowers` (absolute paths, top first). Where
+	 * `pending` has another path for one, it may still be there, to be
+	 * renamed any time: that is looked at first. `upper` is empty; after
+	 * the run it holds what has changed. `work` is an empty directory on
+	 * the same file system, removed by the caller.
 	 */
 	const char *const *lowers;
+	const char *const *pending; /* as many, NULLs among them; or NULL */
 	size_t n_lowers;
 	const char *upper;
 	const char *work;

@@ -84,6 +84,7 @@ int wire_encode(const struct sandbox *sb, struct buf *buf, struct error *err)
 		put_list(buf, list, list_len(list));
 	}
 	put_list(buf, sb->lowers, sb->n_lowers);
+	put_list(buf, sb->pending, sb->pending ? sb->n_lowers : 0);
 	buf_append(buf, sb->user.groups,
 		   sb->user.n_groups * sizeof(*sb->user.groups));
 	buf_append(buf, sb->rlimits, sb->n_rlimits * sizeof(*sb->rlimits));
@@ -195,6 +196,7 @@ static void take_sandbox(struct reader *r, struct sandbox *sb)
 {
 	const void *raw = take(r, sizeof(*sb));
 	struct sandbox_mount *mounts;
+	size_t n_pending = 0;
 
 	if (!raw)
 		return;
@@ -204,6 +206,11 @@ static void take_sandbox(struct reader *r, struct sandbox *sb)
 	for (size_t i = 0; i < ARRAY_LEN(list_fields); i++)
 		*list_at(sb, list_fields[i]) = take_list(r, NULL);
 	sb->lowers = take_list(r, &sb->n_lowers);
+	sb->pending = take_list(r, &n_pending);
+	if (!n_pending)
+		sb->pending = NULL;
+	else if (n_pending != sb->n_lowers)
+		r->is_bad = true;
 	sb->user.groups =
 		take_structs(r, sb->user.n_groups, sizeof(*sb->user.groups));
 	sb->rlimits = take_structs(r, sb->n_rlimits, sizeof(*sb->rlimits));

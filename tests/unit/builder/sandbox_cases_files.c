@@ -90,6 +90,29 @@ static void a_hundred_layers_are_stacked(void **state)
 	assert_lacks(&r, "layer");
 }
 
+static void a_layer_is_found_before_and_after_it_is_renamed(void **state)
+{
+	struct place *p = place_of(state);
+
+	for (int renamed = 0; renamed < 2; renamed++) {
+		const char *pending[2] = { NULL, NULL };
+		AUTO(run_release) struct run r;
+		char lower[128], gone[256], path[256];
+
+		run_init(&r, p, "cat /who");
+		add_lower(&r, p, lower, sizeof(lower));
+		snprintf(gone, sizeof(gone), "%s/gone", lower);
+		snprintf(path, sizeof(path), "%s/who", lower);
+		write_text(path, "found\n");
+		pending[0] = renamed ? gone : lower;
+		r.lowers[0] = renamed ? lower : gone;
+		r.sb.pending = pending;
+		run_it(&r, p);
+		assert_ran(&r);
+		assert_has(&r, "found\n");
+	}
+}
+
 static void links_at_mount_points_stay_inside(void **state)
 {
 	struct place *p = place_of(state);
@@ -301,6 +324,7 @@ const struct sandbox_case sandbox_files_cases[] = {
 	SANDBOX_CASE(hosts_and_resolv_conf_are_given_read_only, FOR_ALL),
 	SANDBOX_CASE(changes_land_in_the_upper_directory_only, FOR_ALL),
 	SANDBOX_CASE(a_hundred_layers_are_stacked, FOR_ALL),
+	SANDBOX_CASE(a_layer_is_found_before_and_after_it_is_renamed, FOR_ALL),
 	SANDBOX_CASE(links_at_mount_points_stay_inside, FOR_ALL),
 	SANDBOX_CASE(a_linked_file_in_etc_stays_inside, FOR_ALL),
 	SANDBOX_CASE(the_working_directory_is_made_inside, FOR_ALL),

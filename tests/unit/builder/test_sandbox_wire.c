@@ -10,6 +10,7 @@
 #include "builder/sandbox/wire.h"
 
 static const char *const lowers[] = { "/b", "/a" };
+static const char *const pending[] = { NULL, "/tmp/a" };
 static const char *const args[] = { "sh", "-c", "echo \"x\"\n", NULL };
 static const char *const env[] = { "A=b", "", NULL };
 static const uint32_t groups[] = { 5, 6, 7 };
@@ -29,6 +30,7 @@ static const struct sandbox full = {
 	.seccomp_rules = "{}",
 	.limits = { .device_rates = rates, .n_device_rates = 2 },
 	.lowers = lowers,
+	.pending = pending,
 	.n_lowers = 2,
 	.upper = "/u",
 	.work = "/w",
@@ -58,6 +60,8 @@ static void a_description_survives_the_way(void **state)
 	assert_int_equal(wire_decode(buf.data, buf.len, &w, &err), 0);
 	assert_int_equal(w.sb.n_lowers, 2);
 	assert_string_equal(w.sb.lowers[1], "/a");
+	assert_null(w.sb.pending[0]);
+	assert_string_equal(w.sb.pending[1], "/tmp/a");
 	assert_string_equal(w.sb.upper, "/u");
 	assert_null(w.sb.scratch);
 	assert_string_equal(w.sb.args[2], "echo \"x\"\n");

@@ -80,10 +80,10 @@ char *describe_layer(struct place *p, struct layer *l)
 {
 	AUTO(tree_free) struct tree *t = NULL;
 	struct error err = ERROR_INIT;
-	const char *path;
+	autoclose int fd = layer_open_tree(l, O_PATH, &err);
 
-	expect_ok(layer_tree(l, &path, &err), &err);
-	t = open_tree(p, AT_FDCWD, path);
+	expect_ok(fd < 0 ? -1 : 0, &err);
+	t = open_tree(p, fd, ".");
 	return describe_tree(t);
 }
 

@@ -245,6 +245,7 @@ static void saving_for_an_output_makes_its_blobs_in_one_reading(void **state)
 	assert_true(layer_has_diff_id(l));
 
 	/* Without its tree no blob could be made of it any more. */
+	place_publish(p);
 	expect_ok(layer_tree(l, &path, &err), &err);
 	expect_ok(io_remove_tree(AT_FDCWD, path, &err), &err);
 	make_manifest(p, img, &format, &d, &m);

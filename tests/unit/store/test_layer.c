@@ -5,6 +5,8 @@
 
 #include <cmocka.h>
 #include <fcntl.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -323,6 +325,7 @@ static void a_damaged_snapshot_is_named(void **state)
 	char message[2048], path[4096];
 	const char *tree;
 
+	place_publish(p);
 	expect_ok(layer_tree(l, &tree, &err), &err);
 	snprintf(path, sizeof(path), "%.3000s/dir/file", tree);
 	make_file(AT_FDCWD, path, "HELLO");
@@ -330,6 +333,59 @@ static void a_damaged_snapshot_is_named(void **state)
 	assert_int_equal(err.kind, ERROR_INTEGRITY);
 	error_message(&err, message, sizeof(message));
 	assert_non_null(strstr(message, "snapshot"));
+}
+
+/* Looks for a tree at all times, as somebody with and without the batch. */
+struct seeker {
+	struct layer *layer;
+	const char *path;
+	char *pending;
+	atomic_bool stop, missed;
+};
+
+static void *seek_tree(void *arg)
+{
+	struct seeker *s = arg;
+
+	while (!atomic_load(&s->stop)) {
+		struct error err = ERROR_INIT;
+		autoclose int inside = layer_open_tree(s->layer, O_PATH, &err);
+		autoclose int outside = open(s->pending, O_PATH | O_CLOEXEC);
+
+		if (outside < 0)
+			outside = open(s->path, O_PATH | O_CLOEXEC);
+		if (inside < 0 || outside < 0)
+			atomic_store(&s->missed, true);
+	}
+	return NULL;
+}
+
+static void a_tree_is_found_while_it_is_being_published(void **state)
+{
+	struct place *p = *state;
+	struct error err = ERROR_INIT;
+
+	for (int i = 0; i < 60; i++) {
+		struct seeker s = { .layer = layer_of_step(p) };
+		pthread_t thread;
+
+		expect_ok(layer_tree(s.layer, &s.path, &err), &err);
+		s.pending = layer_pending_tree(s.layer);
+		assert_non_null(s.pending);
+		assert_int_equal(access(s.pending, F_OK), 0);
+		assert_int_equal(access(s.path, F_OK), -1);
+		atomic_init(&s.stop, false);
+		atomic_init(&s.missed, false);
+		assert_int_equal(pthread_create(&thread, NULL, seek_tree, &s),
+				 0);
+		place_publish(p);
+		atomic_store(&s.stop, true);
+		pthread_join(thread, NULL);
+		assert_false(atomic_load(&s.missed));
+		assert_null(layer_pending_tree(s.layer));
+		free(s.pending);
+		layer_unref(s.layer);
+	}
 }
 
 /* A registry of one blob that may be damaged a few times first. */
@@ -462,6 +518,7 @@ int main(void)
 		TEST(clamped_blobs_have_a_diff_id_of_their_own),
 		TEST(the_empty_layer_is_known),
 		TEST(a_damaged_snapshot_is_named),
+		TEST(a_tree_is_found_while_it_is_being_published),
 		TEST(remote_layers_come_when_they_are_looked_into),
 		TEST(a_damaged_transfer_is_tried_once_more),
 		TEST(damage_that_stays_fails_and_leaves_nothing),

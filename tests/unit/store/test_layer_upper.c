@@ -294,6 +294,7 @@ static void times_of_directories_stay(void **state)
 	expect_ok(tree_finish(s.upper, &err), &err);
 	expect_ok(layer_from_upper(p->batch, "upper", s.view, &l, &empty, &err),
 		  &err);
+	place_publish(p);
 	expect_ok(layer_tree(l, &tree, &err), &err);
 	snprintf(path, sizeof(path), "%.3000s/dir", tree);
 	assert_int_equal(stat(path, &st), 0);
