@@ -41,6 +41,16 @@ void lint_from(struct linter *l, struct lint_stage *stage);
 void lint_instruction(struct linter *l, struct lint_stage *stage,
 		      const struct instruction *in);
 
+/* The same for those that set variables. */
+void lint_arg(struct linter *l, struct lint_stage *stage,
+	      const struct instruction *in);
+void lint_env(struct linter *l, struct lint_stage *stage,
+	      const struct instruction *in);
+
+/* Are the variables that another instruction uses set? */
+void lint_variables(struct linter *l, struct scope *s,
+		    const struct instruction *in);
+
 /* Do the comments above describe what `in` defines as `name`? */
 void lint_description(struct linter *l, const struct instruction *in,
 		      const char *name);
