@@ -193,6 +193,26 @@ static bool recall_plain(void *ctx, const struct stat *st)
 	       plain;
 }
 
+/* A subtree of a context. */
+struct subtree {
+	const struct context *context;
+	const char *path;
+};
+
+/* On any thread; see tree_read_ahead(). */
+static bool enters(void *ctx, const char *path)
+{
+	const struct subtree *s = ctx;
+	AUTO(buf_release) struct buf full = BUF_INIT;
+
+	if (!context_filters(s->context))
+		return true;
+	if (*s->path)
+		buf_printf(&full, "%s/", s->path);
+	buf_append_str(&full, path);
+	return full.failed || is_visible(s->context, full.data, true);
+}
+
 static int visit_context_file(void *ctx, const struct tree_entry *e, int dirfd,
 			      const char *name, struct error *err)
 {
@@ -234,12 +254,14 @@ static int context_root_walk(struct file_root *r, const char *path,
 		.visit = visit,
 		.ctx = ctx,
 	};
+	struct subtree subtree = { .context = r->context, .path = path };
 	AUTO(tree_free) struct tree *tree = NULL;
 	int walked;
 
 	if (open_subtree(r->context, path, &tree, err) < 0)
 		return -1;
 	tree_set_plain(tree, recall_plain, &v);
+	tree_read_ahead(tree, enters, &subtree);
 	buf_append_str(&v.path, path);
 	if (*path)
 		buf_append_char(&v.path, '/');

@@ -3,9 +3,11 @@
 #include <fcntl.h>
 #include <string.h>
 
-void dir_stack_init(struct dir_stack *s, int root)
+#include "store/base/path.h"
+
+void dir_stack_init(struct dir_stack *s, int root, bool lists)
 {
-	*s = (struct dir_stack){ .root = root };
+	*s = (struct dir_stack){ .root = root, .lists = lists };
 }
 
 static void close_level(struct dir_stack_level *level)
@@ -51,10 +53,12 @@ static size_t shared_depth(const struct dir_stack *s, const char *path,
 	return depth;
 }
 
-static int open_component(int parent, const char *path, size_t start,
-			  size_t end, struct error *err)
+static int open_component(const struct dir_stack *s, int parent,
+			  const char *path, size_t start, size_t end,
+			  struct error *err)
 {
-	int flags = O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
+	int flags = O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC |
+		    (s->lists ? O_RDONLY : O_PATH);
 	char name[256];
 	int fd;
 
@@ -115,7 +119,7 @@ static int reopen(struct dir_stack *s, struct error *err)
 	int parent = s->root;
 
 	for (i = 0; i < s->depth; i++) {
-		int fd = open_component(parent, s->path.data, start,
+		int fd = open_component(s, parent, s->path.data, start,
 					s->levels[i].end, err);
 
 		if (fd < 0)
@@ -148,7 +152,7 @@ int dir_stack_open(struct dir_stack *s, const char *path, size_t len,
 	while (dirfd >= 0 && start < len) {
 		const char *slash = memchr(path + start, '/', len - start);
 		size_t end = slash ? (size_t)(slash - path) : len;
-		int fd = open_component(dirfd, path, start, end, err);
+		int fd = open_component(s, dirfd, path, start, end, err);
 
 		if (fd < 0 || push(s, fd, path, end, err) < 0)
 			return -1;
@@ -156,4 +160,14 @@ int dir_stack_open(struct dir_stack *s, const char *path, size_t len,
 		start = end + 1;
 	}
 	return dirfd;
+}
+
+int dir_stack_open_parent(struct dir_stack *s, const char *path,
+			  const char **name, struct error *err)
+{
+	size_t len;
+
+	*name = path_base(path);
+	len = (size_t)(*name - path);
+	return dir_stack_open(s, path, len ? len - 1 : 0, err);
 }

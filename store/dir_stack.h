@@ -5,6 +5,7 @@
 #ifndef STORE_DIR_STACK_H
 #define STORE_DIR_STACK_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "store/base/buf.h"
@@ -23,24 +24,31 @@ struct dir_stack_level {
 
 struct dir_stack {
 	int root; /* borrowed */
+	bool lists;
 	struct dir_stack_level *levels;
 	size_t depth;
 	size_t capacity;
 	struct buf path; /* of the deepest level */
 };
 
-void dir_stack_init(struct dir_stack *s, int root);
+/* With `lists` all directories but the root can be listed by what is opened. */
+void dir_stack_init(struct dir_stack *s, int root, bool lists);
 void dir_stack_release(struct dir_stack *s);
 DEFINE_RELEASE(struct dir_stack, dir_stack_release);
 
 /*
  * The directory named by the first `len` bytes of `path` (relative, cleaned;
- * nothing: the root) as an O_PATH descriptor, valid until the next call.
+ * nothing: the root) as a descriptor, valid until the next call; O_PATH unless
+ * for listing.
  * ERROR_NOT_FOUND when a component is missing; otherwise err->sys is ENOTDIR
  * for a link or another file in its place.
  */
 int dir_stack_open(struct dir_stack *s, const char *path, size_t len,
 		   struct error *err);
+
+/* The directory that holds `path`; `*name` becomes the name in it. */
+int dir_stack_open_parent(struct dir_stack *s, const char *path,
+			  const char **name, struct error *err);
 
 /* Close everything: directories were removed or replaced. */
 void dir_stack_forget(struct dir_stack *s);

@@ -53,6 +53,14 @@ void tree_set_plain(struct tree *t,
 		    bool (*is_plain)(void *ctx, const struct stat *st),
 		    void *ctx);
 
+/*
+ * From now on walks read directories ahead on a second thread, for visits that
+ * change nothing and do without `dirfd`, which is -1. `enters` is called on any
+ * thread: is a visit of that directory going to let the walk go into it?
+ */
+void tree_read_ahead(struct tree *t,
+		     bool (*enters)(void *ctx, const char *path), void *ctx);
+
 /* The directory; borrowed. */
 int tree_fd(const struct tree *t);
 

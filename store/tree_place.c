@@ -57,7 +57,7 @@ int tree_make_free(struct place *p, struct error *err)
 	if (io_remove_tree(p->dirfd, p->name, err) < 0)
 		return error_wrap(err, "replacing '%.200s'", p->path);
 	dir_stack_forget(&p->t->dirs);
-	p->dirfd = tree_open_parent(p->t, p->path, &name, err);
+	p->dirfd = dir_stack_open_parent(&p->t->dirs, p->path, &name, err);
 	return p->dirfd < 0 ? -1 : 0;
 }
 
@@ -161,7 +161,7 @@ static int make_implied_dir(struct tree *t, const char *path, struct error *err)
 	struct stat st;
 	int found;
 
-	p.dirfd = tree_open_parent(t, path, &p.name, err);
+	p.dirfd = dir_stack_open_parent(&t->dirs, path, &p.name, err);
 	found = p.dirfd < 0 ? -1 : tree_look(&p, &st, err);
 	if (found < 0)
 		return -1;
@@ -202,7 +202,7 @@ int tree_find_place(struct place *p, const char *path, char **resolved,
 	autofree char *parent = NULL;
 
 	p->path = path;
-	p->dirfd = tree_open_parent(p->t, path, &p->name, err);
+	p->dirfd = dir_stack_open_parent(&p->t->dirs, path, &p->name, err);
 	if (p->dirfd >= 0)
 		return 0;
 	if (err->sys != ENOENT && err->sys != ENOTDIR)
@@ -216,6 +216,6 @@ int tree_find_place(struct place *p, const char *path, char **resolved,
 	if (!*resolved)
 		return -1;
 	p->path = *resolved;
-	p->dirfd = tree_open_parent(p->t, p->path, &p->name, err);
+	p->dirfd = dir_stack_open_parent(&p->t->dirs, p->path, &p->name, err);
 	return p->dirfd < 0 ? -1 : 0;
 }

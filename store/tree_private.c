@@ -15,7 +15,7 @@ int tree_new(int root, const char *xattr_prefix, struct tree **ret,
 	}
 	t->root = root;
 	t->xattr_prefix = xattr_prefix;
-	dir_stack_init(&t->dirs, root);
+	dir_stack_init(&t->dirs, root, false);
 	*ret = t;
 	return 0;
 }
@@ -53,17 +53,14 @@ void tree_set_plain(struct tree *t,
 	t->is_plain_ctx = ctx;
 }
 
+void tree_read_ahead(struct tree *t,
+		     bool (*enters)(void *ctx, const char *path), void *ctx)
+{
+	t->enters = enters;
+	t->enters_ctx = ctx;
+}
+
 int tree_fd(const struct tree *t)
 {
 	return t->root;
-}
-
-int tree_open_parent(struct tree *t, const char *path, const char **name,
-		     struct error *err)
-{
-	size_t len;
-
-	*name = path_base(path);
-	len = (size_t)(*name - path);
-	return dir_stack_open(&t->dirs, path, len ? len - 1 : 0, err);
 }

@@ -33,6 +33,8 @@ struct tree {
 	bool shows_sockets;
 	bool (*is_plain)(void *ctx, const struct stat *st);
 	void *is_plain_ctx;
+	bool (*enters)(void *ctx, const char *path);
+	void *enters_ctx;
 	struct dir_stack dirs;
 	char *buffer; /* TREE_BUFFER bytes once something was put */
 	/* Times to be set by tree_finish(), the last of a path counts. */
@@ -41,18 +43,27 @@ struct tree {
 	size_t times_capacity;
 };
 
-/* The directory that holds `path`, as dir_stack_open() gives it. */
-int tree_open_parent(struct tree *t, const char *path, const char **name,
-		     struct error *err);
+/*
+ * Sorted names of the directory `path`, by a stack for listing. Returns its
+ * descriptor there.
+ */
+int tree_list_in(struct dir_stack *dirs, const char *path,
+		 struct tree_names *ret, struct error *err);
+
+/* What was found out about a file before. */
+struct tree_known {
+	const struct stat *st; /* NULL: nothing */
+	bool plain;	       /* has no extended attributes */
+};
 
 /*
- * Read the file `name` of `dirfd` ("": the directory itself) as the entry
- * `path`: 1, 0 when there is none or it is a socket (told in `*is_socket`,
- * which may be NULL), or -1.
+ * Read the file `path` (relative, cleaned; "" is the root) as an entry: 1, 0
+ * when there is none or it is a socket (told in `*is_socket`, which may be
+ * NULL), or -1. What is not in `known` is read by `dirs`.
  */
-int tree_read_entry(const struct tree *t, int dirfd, const char *name,
-		    const char *path, struct tree_entry *ret, bool *is_socket,
-		    struct error *err);
+int tree_read_entry(const struct tree *t, struct dir_stack *dirs,
+		    const char *path, struct tree_known known,
+		    struct tree_entry *ret, bool *is_socket, struct error *err);
 
 /*
  * Extended attributes of `name` in `dirfd`, the link itself if it is one;

@@ -219,11 +219,11 @@ static int put_hardlink(struct place *p, struct stream *contents,
 	(void)contents;
 	if (!target)
 		return -1;
-	fd = tree_open_parent(p->t, target, &name, err);
+	fd = dir_stack_open_parent(&p->t->dirs, target, &name, err);
 	if (fd < 0)
 		return link_error(p, err->sys, err);
 	target_dir = fcntl(fd, F_DUPFD_CLOEXEC, 3);
-	p->dirfd = tree_open_parent(p->t, p->path, &p->name, err);
+	p->dirfd = dir_stack_open_parent(&p->t->dirs, p->path, &p->name, err);
 	if (target_dir < 0 || p->dirfd < 0)
 		return target_dir < 0 ? tree_put_error(p, err) : -1;
 	if (linkat(target_dir, name, p->dirfd, p->name, 0) == 0)
@@ -282,7 +282,7 @@ static int set_time(struct tree *t, const struct tree_dir_time *d,
 {
 	const struct timespec times[2] = { d->mtime, d->mtime };
 	const char *name;
-	int dirfd = tree_open_parent(t, d->path, &name, err);
+	int dirfd = dir_stack_open_parent(&t->dirs, d->path, &name, err);
 	struct stat st;
 
 	/* What has become of a directory that was replaced is no matter. */

@@ -17,6 +17,8 @@ void tree_entry_release(struct tree_entry *e)
 struct gathered {
 	struct tree_entry *ret;
 	const char *path;
+	struct dir_stack *dirs;
+	struct tree_file file; /* its directory is opened when needed */
 	struct buf link;
 	struct buf names;  /* NUL-terminated names of kept attributes */
 	struct buf values; /* behind one another */
@@ -37,11 +39,18 @@ static void gathered_release(struct gathered *g)
 }
 DEFINE_RELEASE(struct gathered, gathered_release);
 
-static int keep_xattr(struct gathered *g, const struct tree_file *f,
-		      const char *name, struct error *err)
+static int reach(struct gathered *g, struct error *err)
+{
+	if (g->file.dirfd < 0)
+		g->file.dirfd = dir_stack_open_parent(g->dirs, g->path,
+						      &g->file.name, err);
+	return g->file.dirfd < 0 ? -1 : 0;
+}
+
+static int keep_xattr(struct gathered *g, const char *name, struct error *err)
 {
 	size_t before = g->values.len, size;
-	int found = tree_xattr_get(f, name, &g->values, err);
+	int found = tree_xattr_get(&g->file, name, &g->values, err);
 
 	if (found <= 0)
 		return found;
@@ -56,9 +65,8 @@ static int keep_xattr(struct gathered *g, const struct tree_file *f,
 }
 
 /* A mark of overlayfs, `name` without the prefix. */
-static int take_overlay_mark(struct gathered *g, const struct tree_file *f,
-			     const char *full, const char *name,
-			     struct error *err)
+static int take_overlay_mark(struct gathered *g, const char *full,
+			     const char *name, struct error *err)
 {
 	AUTO(buf_release) struct buf value = BUF_INIT;
 
@@ -69,7 +77,7 @@ static int take_overlay_mark(struct gathered *g, const struct tree_file *f,
 				 g->path, full);
 	if (strcmp(name, "opaque") != 0)
 		return 0;
-	if (tree_xattr_get(f, full, &value, err) < 0)
+	if (tree_xattr_get(&g->file, full, &value, err) < 0)
 		return -1;
 	if (value.len == 1 && value.data[0] == 'y')
 		g->ret->opaque = g->ret->entry.type == ENTRY_DIR;
@@ -77,8 +85,7 @@ static int take_overlay_mark(struct gathered *g, const struct tree_file *f,
 }
 
 static int take_xattr(struct gathered *g, const struct tree *t,
-		      const struct tree_file *f, const char *name,
-		      struct error *err)
+		      const char *name, struct error *err)
 {
 	static const char overlay[] = "overlay.";
 	size_t prefix = strlen(t->xattr_prefix);
@@ -86,12 +93,14 @@ static int take_xattr(struct gathered *g, const struct tree *t,
 	if (!strncmp(name, t->xattr_prefix, prefix) &&
 	    !strncmp(name + prefix, overlay, sizeof(overlay) - 1))
 		return take_overlay_mark(
-			g, f, name, name + prefix + sizeof(overlay) - 1, err);
+			g, name, name + prefix + sizeof(overlay) - 1, err);
 	if (!strcmp(name, TREE_NOTE_NODE))
-		return tree_xattr_get(f, name, &g->node, err) < 0 ? -1 : 0;
+		return tree_xattr_get(&g->file, name, &g->node, err) < 0 ? -1
+									 : 0;
 	if (!strcmp(name, TREE_NOTE_OWNER))
-		return tree_xattr_get(f, name, &g->owner, err) < 0 ? -1 : 0;
-	return xattr_is_kept(name) ? keep_xattr(g, f, name, err) : 0;
+		return tree_xattr_get(&g->file, name, &g->owner, err) < 0 ? -1
+									  : 0;
+	return xattr_is_kept(name) ? keep_xattr(g, name, err) : 0;
 }
 
 static int compare_names(const void *a, const void *b)
@@ -100,13 +109,14 @@ static int compare_names(const void *a, const void *b)
 }
 
 static int take_xattrs(struct gathered *g, const struct tree *t,
-		       const struct tree_file *f, struct error *err)
+		       struct error *err)
 {
 	autofree const char **sorted = NULL;
 	autofree char *names = NULL;
 	size_t len, i, n = 0;
 
-	if (tree_xattr_list(f, &names, &len, err) < 0)
+	if (reach(g, err) < 0 ||
+	    tree_xattr_list(&g->file, &names, &len, err) < 0)
 		return -1;
 	if (len == 0)
 		return 0;
@@ -117,13 +127,13 @@ static int take_xattrs(struct gathered *g, const struct tree *t,
 		sorted[n++] = names + i;
 	qsort(sorted, n, sizeof(*sorted), compare_names);
 	for (i = 0; i < n; i++)
-		if (take_xattr(g, t, f, sorted[i], err) < 0)
+		if (take_xattr(g, t, sorted[i], err) < 0)
 			return -1;
 	return 0;
 }
 
-static int take_link(struct gathered *g, int dirfd, const char *name,
-		     const struct stat *st, struct error *err)
+static int take_link(struct gathered *g, const struct stat *st,
+		     struct error *err)
 {
 	size_t size = (st->st_size > 0 ? (size_t)st->st_size : 4095) + 1;
 	char *to = buf_reserve(&g->link, size);
@@ -131,7 +141,9 @@ static int take_link(struct gathered *g, int dirfd, const char *name,
 
 	if (!to)
 		return buf_check(&g->link, "reading a link", err);
-	n = readlinkat(dirfd, name, to, size);
+	if (reach(g, err) < 0)
+		return -1;
+	n = readlinkat(g->file.dirfd, g->file.name, to, size);
 	if (n < 0 || (size_t)n >= size)
 		return error_sys(err, n < 0 ? errno : EAGAIN,
 				 "cannot read the link '%s'", g->path);
@@ -269,29 +281,41 @@ static bool may_have_xattrs(const struct tree *t, const struct stat *st,
 	       !t->is_plain(t->is_plain_ctx, st);
 }
 
-static int stat_file(int dirfd, const char *name, const char *path,
-		     struct stat *st, struct error *err)
+static int stat_file(struct gathered *g, struct stat *st, struct error *err)
 {
 	int flags = AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT;
 
-	if (fstatat(dirfd, name, st, flags | (*name ? 0 : AT_EMPTY_PATH)) == 0)
+	if (reach(g, err) < 0)
+		return -1;
+	if (!*g->file.name)
+		flags |= AT_EMPTY_PATH;
+	if (fstatat(g->file.dirfd, g->file.name, st, flags) == 0)
 		return 1;
 	if (errno == ENOENT)
 		return 0;
-	return error_sys(err, errno, "cannot examine '%s'", path);
+	return error_sys(err, errno, "cannot examine '%s'", g->path);
 }
 
-int tree_read_entry(const struct tree *t, int dirfd, const char *name,
-		    const char *path, struct tree_entry *ret, bool *is_socket,
-		    struct error *err)
+int tree_read_entry(const struct tree *t, struct dir_stack *dirs,
+		    const char *path, struct tree_known known,
+		    struct tree_entry *ret, bool *is_socket, struct error *err)
 {
-	const struct tree_file f = { .dirfd = dirfd, .name = name, .fd = -1 };
-	AUTO(gathered_release) struct gathered g = { .path = path };
+	AUTO(gathered_release)
+	struct gathered g = {
+		.path = path,
+		.dirs = dirs,
+		.file = { .dirfd = -1, .fd = -1 },
+	};
 	struct tree_entry entry;
 	struct stat st;
-	int found = stat_file(dirfd, name, path, &st, err);
-	bool hidden = found > 0 && S_ISSOCK(st.st_mode) && !t->shows_sockets;
+	int found = 1;
+	bool hidden;
 
+	if (known.st)
+		st = *known.st;
+	else
+		found = stat_file(&g, &st, err);
+	hidden = found > 0 && S_ISSOCK(st.st_mode) && !t->shows_sockets;
 	if (is_socket)
 		*is_socket = hidden;
 	if (found <= 0 || hidden)
@@ -299,9 +323,9 @@ int tree_read_entry(const struct tree *t, int dirfd, const char *name,
 	take_stat(&entry, &st);
 	g.ret = &entry;
 	if ((entry.entry.type == ENTRY_SYMLINK &&
-	     take_link(&g, dirfd, name, &st, err) < 0) ||
-	    (may_have_xattrs(t, &st, entry.entry.type) &&
-	     take_xattrs(&g, t, &f, err) < 0) ||
+	     take_link(&g, &st, err) < 0) ||
+	    (!known.plain && may_have_xattrs(t, &st, entry.entry.type) &&
+	     take_xattrs(&g, t, err) < 0) ||
 	    store(&g, err) < 0)
 		return -1;
 	take_note(&g);
@@ -316,28 +340,21 @@ static int not_found(const char *path, struct error *err)
 }
 
 /* A parent that is no directory means that there is no such file either. */
-static int parent_of(struct tree *t, const char *path, const char **name,
-		     struct error *err)
+static int no_such_parent(const char *path, struct error *err)
 {
-	int dirfd = tree_open_parent(t, path, name, err);
-
-	if (dirfd < 0 && (err->sys == ENOTDIR || err->sys == ENOENT))
-		return not_found(path, err);
-	return dirfd;
+	return err->sys == ENOTDIR || err->sys == ENOENT ? not_found(path, err)
+							 : -1;
 }
 
 int tree_stat(struct tree *t, const char *path, struct tree_entry *ret,
 	      struct error *err)
 {
-	const char *name;
-	int found, dirfd = parent_of(t, path, &name, err);
+	int found = tree_read_entry(t, &t->dirs, path, (struct tree_known){ 0 },
+				    ret, NULL, err);
 
-	if (dirfd < 0)
-		return -1;
-	found = tree_read_entry(t, dirfd, name, path, ret, NULL, err);
 	if (found == 0)
 		return not_found(path, err);
-	return found < 0 ? -1 : 0;
+	return found < 0 ? no_such_parent(path, err) : 0;
 }
 
 int tree_open_file(struct tree *t, const char *path, struct error *err)
@@ -345,12 +362,12 @@ int tree_open_file(struct tree *t, const char *path, struct error *err)
 	/* O_NONBLOCK: a FIFO must not stall us before we see what it is. */
 	int flags = O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC;
 	const char *name;
-	int dirfd = parent_of(t, path, &name, err);
+	int dirfd = dir_stack_open_parent(&t->dirs, path, &name, err);
 	autoclose int fd = -1;
 	struct stat st;
 
 	if (dirfd < 0)
-		return -1;
+		return no_such_parent(path, err);
 	fd = openat(dirfd, name, flags);
 	if (fd < 0 && errno == ENOENT)
 		return not_found(path, err);

@@ -1,104 +1,11 @@
-#include <dirent.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <string.h>
 
-#include "store/tree_private.h"
-
-#define LIST_SIZE 32768 /* of a getdents64(); a directory mostly fits */
-
-void tree_names_release(struct tree_names *n)
-{
-	free(n->items);
-	free(n->text);
-	*n = (struct tree_names){ 0 };
-}
-
-static int compare_names(const void *a, const void *b)
-{
-	return strcmp(((const struct tree_name *)a)->name,
-		      ((const struct tree_name *)b)->name);
-}
-
-static bool is_dot(const char *name)
-{
-	return name[0] == '.' &&
-	       (name[1] == '\0' || (name[1] == '.' && name[2] == '\0'));
-}
-
-/* Each name as its type, a byte, and its text. Returns how many there are. */
-static ssize_t read_names(int fd, struct buf *ret)
-{
-	_Alignas(struct dirent64) char block[LIST_SIZE];
-	ssize_t n, at, count = 0;
-
-	while ((n = getdents64(fd, block, sizeof(block))) > 0) {
-		for (at = 0; at < n;) {
-			const struct dirent64 *d = (void *)(block + at);
-
-			at += d->d_reclen;
-			if (is_dot(d->d_name))
-				continue;
-			buf_append_char(ret, (char)d->d_type);
-			buf_append(ret, d->d_name, strlen(d->d_name) + 1);
-			count++;
-		}
-	}
-	return n < 0 ? -1 : count;
-}
-
-/* `all` as read_names() left it, taken on success. */
-static int sort_names(struct buf *all, size_t n, struct tree_names *ret,
-		      struct error *err)
-{
-	struct tree_names list = { .n = n };
-	char *at;
-	size_t i;
-
-	list.items = malloc((n ? n : 1) * sizeof(*list.items));
-	if (!list.items)
-		return error_nomem(err, "listing a directory");
-	list.text = at = steal_pointer(&all->data);
-	for (i = 0; i < n; i++) {
-		list.items[i] =
-			(struct tree_name){ at + 1, (unsigned char)at[0] };
-		at += strlen(at + 1) + 2;
-	}
-	if (n > 1)
-		qsort(list.items, n, sizeof(*list.items), compare_names);
-	*ret = list;
-	return 0;
-}
-
-/* Sorted names of the directory `dirfd`, which is told as `path`. */
-static int list_dir(int dirfd, const char *path, struct tree_names *ret,
-		    struct error *err)
-{
-	autoclose int fd =
-		openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	AUTO(buf_release) struct buf all = BUF_INIT;
-	ssize_t n = fd < 0 ? -1 : read_names(fd, &all);
-
-	if (n < 0)
-		return error_sys(err, errno, "cannot list '/%s'", path);
-	if (buf_check(&all, "listing a directory", err) < 0)
-		return -1;
-	return sort_names(&all, (size_t)n, ret, err);
-}
-
-int tree_list(struct tree *t, const char *path, struct tree_names *ret,
-	      struct error *err)
-{
-	int dirfd = dir_stack_open(&t->dirs, path, strlen(path), err);
-
-	if (dirfd < 0 && err->sys == ENOTDIR)
-		err->kind = ERROR_NOT_FOUND;
-	return dirfd < 0 ? -1 : list_dir(dirfd, path, ret, err);
-}
+#include "store/tree_ahead.h"
 
 /* One directory on the way down. */
 struct level {
-	struct tree_names names;
+	struct tree_listing list;
 	size_t next;
 	size_t path_len;
 };
@@ -106,8 +13,9 @@ struct level {
 struct walk {
 	struct tree *t;
 	const struct tree_visitor *v;
-	struct dir_stack dirs; /* its own: callbacks use the tree's */
-	struct buf path;       /* of the current entry */
+	struct tree_ahead *ahead; /* or NULL */
+	struct dir_stack dirs;	  /* its own: callbacks use the tree's */
+	struct buf path;	  /* of the current entry */
 	struct level *levels;
 	size_t depth;
 	size_t capacity;
@@ -116,8 +24,9 @@ struct walk {
 static void walk_release(struct walk *w)
 {
 	while (w->depth > 0)
-		tree_names_release(&w->levels[--w->depth].names);
+		tree_listing_release(&w->levels[--w->depth].list);
 	free(w->levels);
+	tree_ahead_free(w->ahead);
 	buf_release(&w->path);
 	dir_stack_release(&w->dirs);
 }
@@ -128,11 +37,20 @@ static const char *path_of(const struct walk *w)
 	return w->path.data ? w->path.data : "";
 }
 
+/* What the directory w->path holds. */
+static int list(struct walk *w, struct tree_listing *ret, struct error *err)
+{
+	if (w->ahead)
+		return tree_ahead_take(w->ahead, &w->dirs, path_of(w), ret,
+				       err);
+	return tree_list_in(&w->dirs, path_of(w), &ret->names, err) < 0 ? -1
+									: 0;
+}
+
 /* List the directory w->path and go on inside it. */
 static int descend(struct walk *w, struct error *err)
 {
 	struct level level = { .path_len = w->path.len };
-	int dirfd;
 
 	if (w->depth == w->capacity) {
 		size_t more = w->capacity ? w->capacity * 2 : 16;
@@ -144,8 +62,7 @@ static int descend(struct walk *w, struct error *err)
 		w->levels = levels;
 		w->capacity = more;
 	}
-	dirfd = dir_stack_open(&w->dirs, path_of(w), w->path.len, err);
-	if (dirfd < 0 || list_dir(dirfd, path_of(w), &level.names, err) < 0)
+	if (list(w, &level.list, err) < 0)
 		return -1;
 	w->levels[w->depth++] = level;
 	return 0;
@@ -160,7 +77,7 @@ static int ascend(struct walk *w, struct error *err)
 	int dirfd;
 
 	buf_truncate(&w->path, level->path_len);
-	tree_names_release(&level->names);
+	tree_listing_release(&level->list);
 	w->depth--;
 	if (!w->v->leave)
 		return 0;
@@ -188,20 +105,36 @@ static int set_path(struct walk *w, const struct level *level, const char *name,
 	return buf_check(&w->path, "walking a tree", err);
 }
 
-static int visit_name(struct walk *w, struct level *level, const char *name,
+/* What was read ahead about the name `i` of the deepest directory. */
+static struct tree_known known_of(const struct walk *w,
+				  const struct level *level, size_t i)
+{
+	struct tree_known ret = { .st = tree_listing_stat(&level->list, i) };
+
+	if (ret.st && S_ISDIR(ret.st->st_mode))
+		ret.plain = tree_ahead_plain(w->ahead, path_of(w));
+	return ret;
+}
+
+/* Visit the name `i` of the deepest directory. */
+static int visit_name(struct walk *w, const struct level *level, size_t i,
 		      struct error *err)
 {
+	const char *name = level->list.names.items[i].name;
 	AUTO(tree_entry_release) struct tree_entry e = { 0 };
 	bool is_socket;
-	int dirfd, found, status;
+	int dirfd = -1, found, status;
 
 	if (set_path(w, level, name, err) < 0)
 		return -1;
-	dirfd = dir_stack_open(&w->dirs, path_of(w), level->path_len, err);
-	if (dirfd < 0)
-		return -1;
-	found = tree_read_entry(w->t, dirfd, name, path_of(w), &e, &is_socket,
-				err);
+	if (!w->ahead) {
+		dirfd = dir_stack_open(&w->dirs, path_of(w), level->path_len,
+				       err);
+		if (dirfd < 0)
+			return -1;
+	}
+	found = tree_read_entry(w->t, &w->dirs, path_of(w),
+				known_of(w, level, i), &e, &is_socket, err);
 	if (found < 0)
 		return -1;
 	if (is_socket && w->v->socket)
@@ -221,19 +154,19 @@ int tree_walk_with(struct tree *t, const struct tree_visitor *v,
 {
 	AUTO(walk_release) struct walk w = { .t = t, .v = v };
 
-	dir_stack_init(&w.dirs, t->root);
+	dir_stack_init(&w.dirs, t->root, true);
+	if (t->enters)
+		w.ahead = tree_ahead_new(t);
 	if (descend(&w, err) < 0)
 		return -1;
 	while (w.depth > 0) {
 		struct level *level = &w.levels[w.depth - 1];
 		int status;
 
-		if (level->next == level->names.n)
+		if (level->next == level->list.names.n)
 			status = ascend(&w, err);
 		else
-			status = visit_name(
-				&w, level,
-				level->names.items[level->next++].name, err);
+			status = visit_name(&w, level, level->next++, err);
 		if (status < 0)
 			return -1;
 	}
