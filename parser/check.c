@@ -14,8 +14,8 @@
 #include "parser/ignore.h"
 #include "parser/mount.h"
 #include "parser/port.h"
-#include "parser/quote.h"
 #include "parser/signal_name.h"
+#include "store/base/quote.h"
 
 struct check {
 	char escape;

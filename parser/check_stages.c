@@ -7,8 +7,8 @@
 
 #include "parser/flags.h"
 #include "parser/mount.h"
-#include "parser/quote.h"
 #include "store/base/map.h"
+#include "store/base/quote.h"
 
 /* Names longer than this refer to nothing. */
 enum { MAX_NAME = 256 };

@@ -5,7 +5,7 @@
 #include <string.h>
 #include <strings.h>
 
-#include "parser/rune.h"
+#include "store/base/rune.h"
 
 void directives_release(struct directives *d)
 {

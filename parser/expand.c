@@ -3,8 +3,8 @@
 #include <string.h>
 
 #include "parser/expand_internal.h"
-#include "parser/quote.h"
-#include "parser/rune.h"
+#include "store/base/quote.h"
+#include "store/base/rune.h"
 
 #define MAX_RESULT_BYTES ((size_t)64 << 20)
 

@@ -2,8 +2,8 @@
 #include <string.h>
 
 #include "parser/expand_internal.h"
-#include "parser/rune.h"
 #include "parser/substitute.h"
+#include "store/base/rune.h"
 
 /*
  * ${a//?/${a//?/...}} grows with the power of its depth, so what stands

@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "parser/rune.h"
+#include "store/base/rune.h"
 
 /* One character of a set, after its escape; NULL when there is none. */
 static const char *set_char(const char *p, const char *end, const char **c,

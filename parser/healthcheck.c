@@ -5,10 +5,8 @@
 #include <string.h>
 #include <strings.h>
 
-#include "parser/duration.h"
-#include "parser/quote.h"
-
-enum { MIN_DURATION_NS = 1000000 };
+#include "store/base/duration.h"
+#include "store/base/quote.h"
 
 static int parse_interval(const struct instruction *in, const char *flag,
 			  int64_t *ns, struct error *err)
@@ -18,9 +16,11 @@ static int parse_interval(const struct instruction *in, const char *flag,
 
 	if (!value || !*value)
 		return 0;
-	if (duration_parse(value, &parsed, err) < 0)
+	if (duration_parse(value, &parsed, err) < 0) {
+		err->kind = ERROR_DOCKERFILE;
 		return -1;
-	if (parsed != 0 && parsed < MIN_DURATION_NS)
+	}
+	if (parsed != 0 && parsed < NS_PER_MS)
 		return error_set(err, ERROR_DOCKERFILE,
 				 "Interval \"%s\" cannot be less than 1ms",
 				 flag);

@@ -3,9 +3,9 @@
 #include <limits.h>
 #include <string.h>
 
-#include "parser/quote.h"
-#include "parser/rune.h"
 #include "store/base/buf.h"
+#include "store/base/quote.h"
+#include "store/base/rune.h"
 
 void heredoc_markers_release(struct heredoc_markers *m)
 {

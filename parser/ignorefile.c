@@ -2,8 +2,8 @@
 #include <string.h>
 
 #include "parser/ignore.h"
-#include "parser/rune.h"
 #include "store/base/path.h"
+#include "store/base/rune.h"
 
 char *ignore_clean(const char *text)
 {

@@ -5,11 +5,11 @@
 #include <strings.h>
 
 #include "parser/json_form.h"
-#include "parser/quote.h"
-#include "parser/rune.h"
 #include "parser/suggest.h"
 #include "parser/words.h"
 #include "store/base/buf.h"
+#include "store/base/quote.h"
+#include "store/base/rune.h"
 
 /* What is left of a line, and how to read it. */
 struct rest {

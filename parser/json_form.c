@@ -8,8 +8,8 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "parser/rune.h"
 #include "store/base/buf.h"
+#include "store/base/rune.h"
 
 enum { MAX_DEPTH = 256 };
 

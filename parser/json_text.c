@@ -2,8 +2,8 @@
 
 #include <string.h>
 
-#include "parser/rune.h"
 #include "store/base/buf.h"
+#include "store/base/rune.h"
 
 json_t *json_text(const char *text, size_t len)
 {

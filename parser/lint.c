@@ -6,8 +6,8 @@
 #include <strings.h>
 
 #include "parser/lint_internal.h"
-#include "parser/rune.h"
 #include "store/base/buf.h"
+#include "store/base/rune.h"
 
 void lint_report_release(struct lint_report *r)
 {

@@ -4,8 +4,8 @@
 
 #include "parser/lint_internal.h"
 #include "parser/port.h"
-#include "parser/quote.h"
 #include "store/base/path.h"
+#include "store/base/quote.h"
 
 static void lint_legacy_pair(struct linter *l, const struct instruction *in)
 {

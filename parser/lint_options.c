@@ -3,9 +3,9 @@
 #include <string.h>
 
 #include "parser/mount_value.h"
-#include "parser/quote.h"
-#include "parser/rune.h"
 #include "store/base/cleanup.h"
+#include "store/base/quote.h"
+#include "store/base/rune.h"
 
 #define PAGE(page)     "https://docs.docker.com/go/dockerfile/rule/" page "/"
 #define OWN_PAGE(name) "docs/lint.md#" name

@@ -3,9 +3,9 @@
 #include <string.h>
 
 #include "parser/mount_internal.h"
-#include "parser/quote.h"
 #include "store/base/csv.h"
 #include "store/base/path.h"
+#include "store/base/quote.h"
 
 const char *mount_spec_cache_id(const struct mount_spec *m)
 {

@@ -3,8 +3,8 @@
 
 #include "parser/mount_internal.h"
 #include "parser/mount_value.h"
-#include "parser/quote.h"
 #include "parser/suggest.h"
+#include "store/base/quote.h"
 
 static const char *const type_names[] = {
 	[MOUNT_BIND] = "bind",	 [MOUNT_CACHE] = "cache",

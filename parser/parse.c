@@ -5,8 +5,8 @@
 #include "parser/directive.h"
 #include "parser/instruction.h"
 #include "parser/lines.h"
-#include "parser/rune.h"
 #include "store/base/buf.h"
+#include "store/base/rune.h"
 
 struct parse {
 	struct lines lines;

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "parser/glob.h"
-#include "parser/quote.h"
+#include "store/base/quote.h"
 
 /* Each "**" within a part doubles the alternatives. */
 enum { MAX_ALTERNATIVES = 16 };

@@ -5,7 +5,7 @@
 #include <string.h>
 #include <strings.h>
 
-#include "parser/quote.h"
+#include "store/base/quote.h"
 
 struct range {
 	long first;

@@ -10,7 +10,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "parser/rune.h"
+#include "store/base/rune.h"
 
 /* An element is the up to four bytes of a character, or one of these. */
 #define ANY_ONE	 0x01fffffeu

@@ -1,7 +1,7 @@
 #include "parser/words.h"
 
-#include "parser/rune.h"
 #include "store/base/buf.h"
+#include "store/base/rune.h"
 
 /* Add the finished word in `buf` and empty it. */
 static void flush(struct strv *words, struct buf *word)

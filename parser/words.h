@@ -2,7 +2,15 @@
 #ifndef PARSER_WORDS_H
 #define PARSER_WORDS_H
 
+#include <stdbool.h>
+
 #include "store/base/strv.h"
+
+/* One of the bytes that separate words of an instruction. */
+static inline bool is_word_blank(char c)
+{
+	return c == ' ' || c == '\t' || c == '\v' || c == '\f' || c == '\r';
+}
 
 /*
  * Take the leading "--flag" words off: quotes are removed and the escape

@@ -3,9 +3,10 @@
 #include <string.h>
 
 #include "store/base/buf.h"
+#include "store/base/duration.h"
 #include "store/base/path.h"
 
-#define LONGEST_CONNECT_MS 3600e3
+#define LONGEST_CONNECT_MS (3600 * 1000)
 
 void host_settings_release(struct host_settings *s)
 {
@@ -156,48 +157,20 @@ static int read_headers(const struct table *t, struct host_settings *s,
 	return 0;
 }
 
-/* Of "1m30s" or "1.5s", as Go writes it; -1 when it is no duration. */
-static double milliseconds(const char *text)
-{
-	static const struct {
-		const char *name;
-		double ms;
-	} units[] = {
-		{ "ms", 1 }, { "s", 1e3 }, { "m", 60e3 }, { "h", 3600e3 }
-	};
-	double sum = 0;
-
-	do {
-		char *unit;
-		double n = strtod(text, &unit);
-		size_t len = strspn(unit, "msh"), i = 0;
-
-		while (i < ARRAY_LEN(units) &&
-		       (strlen(units[i].name) != len ||
-			strncmp(unit, units[i].name, len) != 0))
-			i++;
-		if (*text < '0' || *text > '9' || i == ARRAY_LEN(units))
-			return -1;
-		sum += n * units[i].ms;
-		text = unit + len;
-	} while (*text);
-	return sum;
-}
-
 static int read_timeout(const struct table *t, struct host_settings *s,
 			struct error *err)
 {
 	const json_t *value = json_object_get(t->json, "dial_timeout");
-	double ms;
+	const char *text = json_string_value(value);
+	int64_t ns;
 
 	if (!value)
 		return 0;
-	ms = json_is_string(value) ? milliseconds(json_string_value(value))
-				   : -1;
-	if (!(ms >= 1 && ms <= LONGEST_CONNECT_MS))
-		return wrong(t, "dial_timeout", "a duration from 1ms to 1h",
-			     err);
-	s->connect_ms = (int64_t)ms;
+	if (!text || duration_parse(text, &ns, err) < 0 || ns < NS_PER_MS ||
+	    ns > LONGEST_CONNECT_MS * NS_PER_MS)
+		return wrong(t, "dial_timeout",
+			     "a duration from \"1ms\" to \"1h\"", err);
+	s->connect_ms = ns / NS_PER_MS;
 	return 0;
 }
 

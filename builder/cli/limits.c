@@ -1,8 +1,11 @@
 #include "builder/cli/limits.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+
+#include "store/base/duration.h"
 
 #define DEFAULT_PERIOD_US 100000
 #define WEIGHT_MIN	  10
@@ -100,38 +103,25 @@ static int parse_cpus(const char *text, struct sandbox_limits *limits,
 	return 0;
 }
 
-/* "1h30m", "90s", "1.5h" is not one; a bare number is seconds. */
-static int parse_duration(const char *option, const char *text, int64_t *ret,
-			  struct error *err)
+/* A duration, or a bare number, which is seconds. */
+static int parse_time(const char *option, const char *text, int64_t *ret,
+		      struct error *err)
 {
-	static const struct {
-		const char *name;
-		int64_t ms;
-	} units[] = {
-		{ "ms", 1 },	  { "s", 1000 }, { "m", 60000 },
-		{ "h", 3600000 }, { "", 1000 },
-	};
-	const char *at = text;
-	int64_t total = 0;
+	bool is_bare = text && !text[strspn(text, "0123456789")];
+	char seconds[32];
+	int64_t ns;
 
-	while (at && *at) {
-		char *unit;
-		long long value = strtoll(at, &unit, 10);
-		size_t len = strspn(unit, "hms"), i = 0;
-
-		while (i < ARRAY_LEN(units) &&
-		       (strlen(units[i].name) != len ||
-			strncmp(units[i].name, unit, len) != 0))
-			i++;
-		if (unit == at || i == ARRAY_LEN(units) || value < 0 ||
-		    value > INT64_C(1) << 30 || (!len && *unit))
-			return bad_value(option, text, err);
-		total += value * units[i].ms;
-		at = unit + len;
-	}
-	if (text && total <= 0)
-		return bad_value(option, text, err);
-	*ret = total;
+	if (!text)
+		return 0;
+	/* A number that is cut short here has no unit and is refused. */
+	snprintf(seconds, sizeof(seconds), "%ss", text);
+	if (duration_parse(is_bare ? seconds : text, &ns, err) < 0 ||
+	    ns < NS_PER_MS)
+		return error_set(err, ERROR_USAGE,
+				 "--%s takes a duration like 90s or 1h30m, "
+				 "not \"%s\"",
+				 option, text);
+	*ret = ns / NS_PER_MS;
 	return 0;
 }
 
@@ -295,9 +285,9 @@ int limit_options_apply(struct limit_options *o, struct solve_options *so,
 	    parse_cpus(o->cpus, l, err) < 0 ||
 	    parse_weight(o->blkio_weight, l, err) < 0 ||
 	    parse_rates(o, l, err) < 0 ||
-	    parse_duration("timeout", o->timeout, &o->timeout_ms, err) < 0 ||
-	    parse_duration("step-timeout", o->step_timeout,
-			   &so->step_timeout_ms, err) < 0)
+	    parse_time("timeout", o->timeout, &o->timeout_ms, err) < 0 ||
+	    parse_time("step-timeout", o->step_timeout, &so->step_timeout_ms,
+		       err) < 0)
 		return -1;
 	if (shm < 0)
 		return bad_value("shm-size", o->shm_size, err);

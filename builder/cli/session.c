@@ -7,8 +7,8 @@
 
 #include "builder/cli/signals.h"
 #include "builder/sandbox/userns.h"
-#include "parser/duration.h"
 #include "registry/reference.h"
+#include "store/base/duration.h"
 #include "store/image_find.h"
 #include "store/names.h"
 
@@ -92,7 +92,7 @@ static int set_retries(const struct session_options *options,
 				 "--retry-delay takes a duration like 500ms or "
 				 "2s, not \"%s\"",
 				 delay);
-	ret->backoff_ms = delay_ns / 1000000 ? delay_ns / 1000000 : 1;
+	ret->backoff_ms = delay_ns / NS_PER_MS ? delay_ns / NS_PER_MS : 1;
 	return 0;
 }
 

@@ -189,9 +189,9 @@ END
     equal "$status" 142
     says "the time given is over"
     refute pgrep -fx "sleep 4322"
-    ran true --timeout 1h30m --step-timeout 90
-    for time in 1.5h x 5d 0 -3s; do
+    ran true --timeout 1.5h --step-timeout 90
+    for time in 1h30 x 5d 0 -3s 99999999999999999999999999999999; do
         run shale build --timeout "$time" .
-        says "--timeout: \"$time\""
+        says "--timeout takes a duration like 90s or 1h30m, not \"$time\""
     done
 }

@@ -213,6 +213,7 @@ static void a_wrong_setting_is_named(void **state)
 		{ "dial_timeout = 'infs'", "'dial_timeout'" },
 		{ "dial_timeout = '0s'", "'dial_timeout'" },
 		{ "dial_timeout = '2h'", "'dial_timeout'" },
+		{ "dial_timeout = '999us'", "'dial_timeout'" },
 		{ "dial_timeout = ''", "'dial_timeout'" },
 	};
 

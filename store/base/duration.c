@@ -1,9 +1,9 @@
-#include "parser/duration.h"
+#include "store/base/duration.h"
 
 #include <stdbool.h>
 #include <string.h>
 
-#include "parser/quote.h"
+#include "store/base/quote.h"
 
 static const struct {
 	const char *name;
@@ -26,7 +26,7 @@ static int refuse(const char *text, struct error *err)
 {
 	struct quoted storage;
 
-	return error_set(err, ERROR_DOCKERFILE, "time: invalid duration %s",
+	return error_set(err, ERROR_USAGE, "time: invalid duration %s",
 			 quote(&storage, text));
 }
 
@@ -74,7 +74,7 @@ static int take_unit(const char *text, const char **p, uint64_t *ns,
 	while ((*p)[len] && (*p)[len] != '.' && !is_digit((*p)[len]))
 		len++;
 	if (len == 0)
-		return error_set(err, ERROR_DOCKERFILE,
+		return error_set(err, ERROR_USAGE,
 				 "time: missing unit in duration %s (such as "
 				 "\"s\" for seconds)",
 				 quote(&storage, text));
@@ -86,7 +86,7 @@ static int take_unit(const char *text, const char **p, uint64_t *ns,
 			return 0;
 		}
 	}
-	return error_set(err, ERROR_DOCKERFILE,
+	return error_set(err, ERROR_USAGE,
 			 "time: unknown unit \"%.*s\" in duration %s (use "
 			 "h, m, s or ms)",
 			 (int)len, *p, quote(&storage, text));

@@ -2,8 +2,8 @@
  * Characters of UTF-8 text that may be anything: bytes that are no UTF-8
  * count as one character each.
  */
-#ifndef PARSER_RUNE_H
-#define PARSER_RUNE_H
+#ifndef STORE_BASE_RUNE_H
+#define STORE_BASE_RUNE_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -38,11 +38,5 @@ const char *blank_find(const char *p, const char *end);
 
 /* First character at or after `p` that is not white space, or `end`. */
 const char *blank_skip(const char *p, const char *end);
-
-/* One of the bytes that separate words of an instruction. */
-static inline bool is_word_blank(char c)
-{
-	return c == ' ' || c == '\t' || c == '\v' || c == '\f' || c == '\r';
-}
 
 #endif

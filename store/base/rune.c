@@ -1,4 +1,4 @@
-#include "parser/rune.h"
+#include "store/base/rune.h"
 
 #include <stdint.h>
 #include <string.h>

@@ -1,8 +1,8 @@
-#include "parser/quote.h"
+#include "store/base/quote.h"
 
 #include <string.h>
 
-#include "parser/rune.h"
+#include "store/base/rune.h"
 
 /* The letter of a short escape, 0 when the byte has none. */
 static char short_escape(char c)

@@ -1,6 +1,6 @@
 /* Text in messages: quoted so that it stays on one line and printable. */
-#ifndef PARSER_QUOTE_H
-#define PARSER_QUOTE_H
+#ifndef STORE_BASE_QUOTE_H
+#define STORE_BASE_QUOTE_H
 
 #include "store/base/buf.h"
 
