@@ -6,21 +6,18 @@
 #include <unistd.h>
 
 #include "builder/cli/commands.h"
+#include "builder/cli/stdout.h"
 
-static int finish(int status, const struct error *err)
+static int finish(int status, struct error *err)
 {
 	char text[sizeof(err->text)];
 
-	if (status < 0) {
+	if (status >= 0 && stdout_flush(err) == 0)
+		return status;
+	if (!stdout_was_left(err))
 		fprintf(stderr, "error: %s\n",
 			error_message(err, text, sizeof(text)));
-		return error_exit_status(err);
-	}
-	if (fflush(stdout) || ferror(stdout)) {
-		fprintf(stderr, "error: cannot write to standard output\n");
-		return 1;
-	}
-	return status;
+	return error_exit_status(err);
 }
 
 /*

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "builder/cli/stdout.h"
 #include "store/base/io.h"
 
 static int write_small_file(const char *path, const char *text, size_t len,
@@ -77,8 +78,10 @@ int build_report_failure(struct session *s, const struct buf *report,
 	char text[sizeof(err->text)];
 
 	progress_free(steal_pointer(&s->progress));
-	fprintf(stderr, "error: %s\n%s", error_message(err, text, sizeof(text)),
-		report->data ? report->data : "");
+	if (!stdout_was_left(err))
+		fprintf(stderr, "error: %s\n%s",
+			error_message(err, text, sizeof(text)),
+			report->data ? report->data : "");
 	return error_exit_status(err);
 }
 

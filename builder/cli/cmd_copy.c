@@ -6,6 +6,7 @@
 #include "builder/cli/place.h"
 #include "builder/cli/place_source.h"
 #include "builder/cli/session_step.h"
+#include "builder/cli/stdout.h"
 #include "registry/copy.h"
 
 #define PARALLEL_BLOBS 4
@@ -87,6 +88,11 @@ static bool is_archive(const struct place *p)
 	return p->kind == PLACE_OCI_ARCHIVE || p->kind == PLACE_DOCKER_ARCHIVE;
 }
 
+static bool is_to_stdout(const struct copy_command *c)
+{
+	return is_archive(&c->to) && !strcmp(c->to.path, "-");
+}
+
 /* ---- the command ---- */
 
 static int copy_between(struct session *s, const struct copy_command *c,
@@ -109,7 +115,7 @@ static int copy(struct session *s, const struct copy_command *c,
 {
 	AUTO(pending_file_release) struct pending_file file = { .fd = -1 };
 
-	if (is_archive(&c->to) && strcmp(c->to.path, "-") != 0 &&
+	if (is_archive(&c->to) && !is_to_stdout(c) &&
 	    pending_file_open(&file, c->to.path, err) < 0)
 		return -1;
 	if (copy_between(s, c, &file, root, err) < 0 ||
@@ -124,10 +130,9 @@ static int run(const struct copy_command *c, const struct strv *words,
 	AUTO(session_close) struct session *s = NULL;
 	AUTO(descriptor_release) struct descriptor root = { 0 };
 	autofree char *label = NULL;
-	bool to_stdout = is_archive(&c->to) && !strcmp(c->to.path, "-");
 	int rc;
 
-	if (to_stdout && isatty(STDOUT_FILENO))
+	if (is_to_stdout(c) && isatty(STDOUT_FILENO))
 		return error_set(err, ERROR_USAGE,
 				 "not writing an archive to a terminal");
 	if (session_open(&c->session, &s, err) < 0)
@@ -138,10 +143,13 @@ static int run(const struct copy_command *c, const struct strv *words,
 		return error_nomem(err, "copying an image");
 	}
 	s->transfer_step = session_step_begin(s, label, NULL);
-	rc = session_transfer_end(s, copy(s, c, &root, err));
+	rc = copy(s, c, &root, err);
+	if (is_to_stdout(c))
+		stdout_written(rc, err);
+	session_transfer_end(s, rc, err);
 	if (rc < 0)
 		return error_wrap(err, "%s", label);
-	if (!to_stdout)
+	if (!is_to_stdout(c))
 		printf("%s\n", root.digest.text);
 	return 0;
 }

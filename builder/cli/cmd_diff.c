@@ -5,6 +5,7 @@
 #include "builder/cli/diff_print.h"
 #include "builder/cli/place_source.h"
 #include "builder/cli/session.h"
+#include "builder/cli/stdout.h"
 #include "store/blob.h"
 #include "store/image_diff.h"
 #include "store/manifest.h"
@@ -150,6 +151,8 @@ int cmd_diff(int argc, char **argv, struct error *err)
 
 	if (rc > 0)
 		rc = compare(&c, &words, err);
+	if (rc >= 0 && stdout_flush(err) < 0)
+		rc = -1;
 	if (rc >= 0 || err->kind == ERROR_CANCELED)
 		return rc;
 	fprintf(stderr, "error: %s\n", error_message(err, text, sizeof(text)));

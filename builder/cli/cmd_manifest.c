@@ -181,7 +181,8 @@ static int push(struct session *s, const struct strv *words, struct error *err)
 	if (!name || !dest)
 		return -1;
 	s->transfer_step = session_step_begin(s, "pushing", dest);
-	rc = session_transfer_end(s, push_list(s, name, dest, &digest, err));
+	rc = session_transfer_end(s, push_list(s, name, dest, &digest, err),
+				  err);
 	if (rc == 0)
 		printf("%s\n", digest.text);
 	return rc;

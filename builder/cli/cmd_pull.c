@@ -52,7 +52,8 @@ static int pull(struct session *s, const char *text,
 	if (reference_parse(text, &ref, err) < 0)
 		return -1;
 	s->transfer_step = session_step_begin(s, "pulling", text);
-	rc = session_transfer_end(s, fetch(s, &ref, platform, &image, err));
+	rc = session_transfer_end(s, fetch(s, &ref, platform, &image, err),
+				  err);
 	if (rc < 0)
 		return error_wrap(err, "pulling %s", text);
 	printf("%s\n", quiet ? image->id.text : image->manifest.text);

@@ -75,8 +75,8 @@ static int push(struct session *s, const struct push_command *c,
 	if (names.failed)
 		return -1;
 	s->transfer_step = session_step_begin(s, "pushing", names.items[0]);
-	rc = session_transfer_end(s,
-				  output_push(s, image, &how, &manifest, err));
+	rc = output_push(s, image, &how, &manifest, err);
+	session_transfer_end(s, rc, err);
 	if (rc == 0)
 		printf("%s\n", manifest.text);
 	return rc;

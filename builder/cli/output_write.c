@@ -5,6 +5,8 @@
 
 #include "builder/cli/output.h"
 #include "builder/cli/pending_file.h"
+#include "builder/cli/session_step.h"
+#include "builder/cli/stdout.h"
 #include "store/export.h"
 #include "store/manifest.h"
 
@@ -60,7 +62,7 @@ static int write_stdout(const struct job *job, struct error *err)
 		return error_set(err, ERROR_USAGE,
 				 "not writing an archive to a terminal; name a "
 				 "file with dest= or redirect");
-	return write_to(job, &to, err);
+	return stdout_written(write_to(job, &to, err), err);
 }
 
 static int write_file(const struct job *job, struct error *err)
@@ -137,15 +139,9 @@ static const char *describe(enum output_kind kind)
 static int show_job(const struct job *job, struct error *err)
 {
 	struct session *s = job->s;
-	unsigned step = progress_add(s->progress, describe(job->o->kind));
-	int rc;
 
-	s->transfer_step = step;
-	progress_start(s->progress, step);
-	rc = run_job(job, err);
-	progress_end(s->progress, step, rc < 0 ? PROGRESS_ERROR : PROGRESS_DONE,
-		     rc < 0 ? "failed" : NULL);
-	return rc;
+	s->transfer_step = session_step_begin(s, describe(job->o->kind), NULL);
+	return session_transfer_end(s, run_job(job, err), err);
 }
 
 int output_write(struct session *s, const struct output *o, struct image *image,

@@ -24,10 +24,14 @@ void session_step_end(struct session *s, unsigned step, int rc,
 		     rc < 0 ? error_message(err, text, sizeof(text)) : NULL);
 }
 
-int session_transfer_end(struct session *s, int rc)
+int session_transfer_end(struct session *s, int rc, const struct error *err)
 {
-	progress_end(s->progress, s->transfer_step,
-		     rc < 0 ? PROGRESS_ERROR : PROGRESS_DONE,
+	enum progress_end how = PROGRESS_DONE;
+
+	if (rc < 0)
+		how = err->kind == ERROR_CANCELED ? PROGRESS_CANCELED
+						  : PROGRESS_ERROR;
+	progress_end(s->progress, s->transfer_step, how,
 		     rc < 0 ? "failed" : NULL);
 	return rc;
 }

@@ -16,10 +16,10 @@ void session_step_end(struct session *s, unsigned step, int rc,
 		      const struct error *err, const char *line);
 
 /*
- * End the step `s->transfer_step` that the whole command is about: how it
- * failed is told when the command ends. Returns `rc`.
+ * End the step `s->transfer_step`, unless `rc` is 0 with `err`, which is told
+ * when the command ends. Returns `rc`.
  */
-int session_transfer_end(struct session *s, int rc);
+int session_transfer_end(struct session *s, int rc, const struct error *err);
 
 /* Tell of a failure that is done without. */
 void session_warn(struct session *s, const struct error *err);

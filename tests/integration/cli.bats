@@ -82,11 +82,72 @@ assert trigger["sub"]["name"] == "RUN" and trigger["sub"]["args"] == ["a", "b"] 
     done
 }
 
-@test "a closed stdout is an error and not a crash" {
-    succeeds shale version
-    run bash -c '"$SHALE" version >/dev/full'
-    [ "$status" != 0 ]
-    [ "$status" -lt 99 ]
+@test "a full disk behind stdout is an error" {
+    local command
+    printf 'FROM scratch\nCOPY one /\n' >Dockerfile
+    echo 1 >one
+    succeeds shale build -t one .
+    for command in version 'inspect one' images 'save one' 'build -o - .' 'copy store:one oci-archive:-'; do
+        run bash -c '"$SHALE" '"$command"' >/dev/full'
+        equal "$status" 1
+        says "cannot write" "No space left on device"
+    done
+    run bash -c '"$SHALE" diff one one >/dev/full'
+    equal "$status" 0
+    run bash -c '"$SHALE" diff --format json one one >/dev/full'
+    equal "$status" 2
+    run bash -c '"$SHALE" version >&-'
+    equal "$status" 1
+    says "cannot write to standard output"
+}
+
+# Like `shale WORDS.. | true`, but the reader leaves before anything is written.
+leave_early() { # WORDS..
+    run python3 -c '
+import os, subprocess, sys
+r, w = os.pipe()
+os.close(r)
+sys.exit(subprocess.run([os.environ["SHALE"]] + sys.argv[1:], stdout=w).returncode % 256)' "$@"
+}
+
+@test "a reader of stdout that leaves early ends a command without a word" {
+    printf 'FROM scratch\nCOPY one /\n' >Dockerfile
+    echo 1 >one
+    succeeds shale build -t one .
+    local command
+    for command in 'inspect one' images 'history one' 'diff --format json one one' 'build -q .'; do
+        # shellcheck disable=SC2086
+        leave_early $command
+        equal "$status:$output" 141:
+    done
+    # Nothing has caught the signal here yet.
+    leave_early version
+    [ "$status" = 243 ] # -SIGPIPE
+    equal "$output" ""
+}
+
+@test "a reader that leaves an archive early leaves nothing behind" {
+    printf 'FROM scratch\nCOPY big /\n' >Dockerfile
+    head -c 3000000 /dev/urandom >big
+    succeeds shale build -t big .
+    local command before
+    before=$(shale images -q)
+    for command in 'save -q big' 'build -q -o - .' 'build -q -o type=oci .' \
+        'build -q -o type=oci,compression=zstd .' 'copy -q store:big docker-archive:-'; do
+        run bash -c '"$SHALE" '"$command"' | head -c 1 >/dev/null; exit ${PIPESTATUS[0]}'
+        equal "$status:$output" 141:
+        refute compgen -G "$SHALE_ROOT/tmp/*"
+    done
+    run bash -c '"$SHALE" save big | head -c 1 >/dev/null; exit ${PIPESTATUS[0]}'
+    equal "$status" 141
+    says CANCELED
+    says_not error "Broken pipe"
+    equal "$(shale images -q)" "$before"
+    succeeds shale fsck
+    # Other ends of pipes are no reason to be silent.
+    run bash -c '"$SHALE" save nosuch | true; exit ${PIPESTATUS[0]}'
+    equal "$status" 1
+    says "no local image"
 }
 
 @test "a terminal gets live progress, a pipe gets lines" {
