@@ -2,10 +2,10 @@
 
 #include <string.h>
 
-#include "builder/config.h"
 #include "builder/ui/excerpt.h"
 #include "parser/secret_text.h"
 #include "store/base/json.h"
+#include "store/base/json_text.h"
 
 /* What the linter asks about stages. */
 struct facts {
@@ -227,7 +227,7 @@ static json_t *finding_to_json(const struct lint_diagnostic *d,
 
 	return json_pack("{s:s, s:s, s:s, s:o, s:s, s:o}", "ruleName",
 			 info->name, "description", info->description, "url",
-			 info->url, "detail", config_text(d->message), "help",
+			 info->url, "detail", json_text(d->message), "help",
 			 info->help, "location",
 			 location_to_json(file, d->first_line, d->last_line));
 }
@@ -264,7 +264,7 @@ json_t *check_error_to_json(const struct error *failure,
 	json_t *doc = json_pack(
 		"{s:[], s:[], s:{s:o}}", "warnings", "advice", "buildError",
 		"message",
-		config_text(error_message(failure, text, sizeof(text))));
+		json_text(error_message(failure, text, sizeof(text))));
 	json_t *at;
 
 	if (!doc || !failure->first_line)

@@ -5,47 +5,11 @@
 #include "store/base/buf.h"
 #include "store/base/cleanup.h"
 #include "store/base/json.h"
+#include "store/base/json_text.h"
 #include "store/base/path.h"
 #include "store/image_config.h"
 
 #define WHAT "writing the image config"
-
-/* Length of the UTF-8 sequence at `s`, or 0 when it is not one. */
-static size_t utf8_length(const char *s)
-{
-	size_t len, limit = strnlen(s, 4);
-
-	for (len = 1; len <= limit; len++) {
-		json_t *probe = json_stringn(s, len);
-
-		if (probe) {
-			json_decref(probe);
-			return len;
-		}
-	}
-	return 0;
-}
-
-/* jansson takes UTF-8 only, and a Dockerfile may hold any bytes. */
-static json_t *text_repaired(const char *text)
-{
-	AUTO(buf_release) struct buf clean = BUF_INIT;
-
-	while (*text) {
-		size_t len = utf8_length(text);
-
-		buf_append(&clean, len ? text : "\xef\xbf\xbd", len ? len : 3);
-		text += len ? len : 1;
-	}
-	return clean.failed ? NULL : json_stringn(clean.data, clean.len);
-}
-
-json_t *config_text(const char *text)
-{
-	json_t *value = json_string(text);
-
-	return value ? value : text_repaired(text);
-}
 
 /* Set a member of any object; takes `value`, NULL meaning no memory. */
 static int set_member(json_t *object, const char *name, json_t *value,
@@ -58,7 +22,7 @@ static int set_member(json_t *object, const char *name, json_t *value,
 		return 0;
 	}
 	/* Names come from Dockerfiles too: labels, ports, volumes. */
-	key = config_text(name);
+	key = json_text(name);
 	if (!value || !key ||
 	    json_object_set(object, json_string_value(key), value) < 0) {
 		json_decref(value);
@@ -119,12 +83,12 @@ int config_set(json_t *config, const char *member, const char *value,
 {
 	json_t *run = run_part(config, err);
 
-	return run ? set_member(run, member, config_text(value), err) : -1;
+	return run ? set_member(run, member, json_text(value), err) : -1;
 }
 
 static int append_text(json_t *list, const char *value, struct error *err)
 {
-	if (json_array_append_new(list, config_text(value)) < 0)
+	if (json_array_append_new(list, json_text(value)) < 0)
 		return error_nomem(err, WHAT);
 	return 0;
 }
@@ -171,7 +135,7 @@ int config_set_label(json_t *config, const char *name, const char *value,
 {
 	json_t *labels = part(config, "Labels", JSON_OBJECT, err);
 
-	return labels ? set_member(labels, name, config_text(value), err) : -1;
+	return labels ? set_member(labels, name, json_text(value), err) : -1;
 }
 
 int config_set_command(json_t *config, const char *member,
@@ -220,14 +184,14 @@ int config_set_healthcheck(json_t *config, const struct strv *test,
 
 int config_set_author(json_t *config, const char *author, struct error *err)
 {
-	return set_member(config, "author", config_text(author), err);
+	return set_member(config, "author", json_text(author), err);
 }
 
 static int set_or_remove(json_t *config, const char *name, const char *value,
 			 bool keep, struct error *err)
 {
 	if (*value)
-		return set_member(config, name, config_text(value), err);
+		return set_member(config, name, json_text(value), err);
 	if (!keep)
 		json_object_del(config, name);
 	return 0;
@@ -245,9 +209,9 @@ int config_set_platform(json_t *config, const struct platform *platform,
 	bool same = os && arch && !strcmp(os, platform->os) &&
 		    !strcmp(arch, platform->arch);
 
-	if (set_member(config, "os", config_text(platform->os), err) < 0 ||
-	    set_member(config, "architecture", config_text(platform->arch),
-		       err) < 0 ||
+	if (set_member(config, "os", json_text(platform->os), err) < 0 ||
+	    set_member(config, "architecture", json_text(platform->arch), err) <
+		    0 ||
 	    set_or_remove(config, "variant", platform->variant, same, err) < 0)
 		return -1;
 	return set_or_remove(config, "os.version", platform->os_version, same,

@@ -28,12 +28,6 @@ json_t *config_from_base(const json_t *base, struct error *err);
 json_t *config_take_base(json_t *base, struct error *err);
 
 /*
- * A JSON string of `text`; bytes that are not UTF-8 become U+FFFD, as other
- * builders write them. NULL: no memory.
- */
-json_t *config_text(const char *text);
-
-/*
  * Members of "config". Strings are borrowed; a list is appended to `ret`.
  * Absent members give NULL or nothing.
  */

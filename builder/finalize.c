@@ -4,6 +4,7 @@
 #include "builder/config.h"
 #include "builder/plan.h"
 #include "store/base/json.h"
+#include "store/base/json_text.h"
 #include "store/base/timefmt.h"
 #include "store/layer.h"
 
@@ -87,7 +88,7 @@ static bool makes_layer(const json_t *entry)
 static int set_text(json_t *object, const char *name, const char *text,
 		    struct error *err)
 {
-	if (text && json_object_set_new(object, name, config_text(text)) < 0)
+	if (text && json_object_set_new(object, name, json_text(text)) < 0)
 		return error_nomem(err, WHAT);
 	return 0;
 }
@@ -268,7 +269,7 @@ static int set_created(json_t *config, const json_t *history,
 	if (p->has_epoch && (!created || is_later(created, p->epoch)))
 		created = time_format((struct timespec){ .tv_sec = p->epoch },
 				      text);
-	keep = created ? config_text(created) : NULL;
+	keep = created ? json_text(created) : NULL;
 	json_object_del(config, "created");
 	if (!created)
 		return 0;

@@ -4,10 +4,10 @@
 #include <string.h>
 #include <strings.h>
 
-#include "builder/config.h"
 #include "builder/plan_internal.h"
 #include "registry/base64.h"
 #include "store/base/json.h"
+#include "store/base/json_text.h"
 
 #define WHAT "describing the Dockerfile"
 
@@ -16,7 +16,7 @@ static int set_text(json_t *object, const char *key, const char *text)
 {
 	if (!text || !*text)
 		return 0;
-	return json_object_set_new(object, key, config_text(text));
+	return json_object_set_new(object, key, json_text(text));
 }
 
 static int set_location(json_t *object, const struct instruction *in)

@@ -1,12 +1,10 @@
 /* The tree as JSON. Bytes that are no UTF-8 appear as U+FFFD. */
-#include <string.h>
-
 #include "parser/dockerfile.h"
-#include "parser/json_text.h"
+#include "store/base/json_text.h"
 
 static json_t *json_text_or_null(const char *text)
 {
-	return text ? json_text(text, strlen(text)) : json_null();
+	return text ? json_text(text) : json_null();
 }
 
 /* A list under construction: NULL once anything failed. */
@@ -37,7 +35,7 @@ static json_t *json_heredoc(const struct heredoc *doc)
 
 	object_add(&object, "name", json_text_or_null(doc->name));
 	object_add(&object, "content",
-		   json_text(doc->content, doc->content_len));
+		   json_text_len(doc->content, doc->content_len));
 	object_add(&object, "expand", json_boolean(doc->expand));
 	object_add(&object, "chomp", json_boolean(doc->chomp));
 	object_add(&object, "fd", json_integer(doc->fd));
@@ -83,7 +81,7 @@ static json_t *json_directives(const struct dockerfile *df)
 	json_t *object = json_object();
 
 	object_add(&object, "syntax", json_text_or_null(df->syntax));
-	object_add(&object, "escape", json_text(&df->escape, 1));
+	object_add(&object, "escape", json_text_len(&df->escape, 1));
 	object_add(&object, "check", json_text_or_null(df->check));
 	return object;
 }

@@ -9,9 +9,9 @@
 #include "builder/cli/commands.h"
 #include "parser/expand.h"
 #include "parser/ignore.h"
-#include "parser/json_text.h"
 #include "store/base/io.h"
 #include "store/base/json.h"
+#include "store/base/json_text.h"
 #include "store/base/path.h"
 
 enum { MAX_INPUT_BYTES = 64 << 20 };
@@ -72,9 +72,8 @@ static int debug_expand(int argc, char **argv, struct error *err)
 	expanded = expand_word(word, *escape, &env, err);
 	if (!expanded || expand_words(word, *escape, &env, &words, err) < 0)
 		return -1;
-	return print(json_pack("{s:o, s:o}", "word",
-			       json_text(expanded, strlen(expanded)), "words",
-			       json_texts(&words)),
+	return print(json_pack("{s:o, s:o}", "word", json_text(expanded),
+			       "words", json_texts(&words)),
 		     err);
 }
 

@@ -155,6 +155,8 @@ static void foreign_text_cannot_drive_a_terminal(void **state)
 		  "31m",
 		  "??31m" },
 		{ "\xff\xc3", "??" },
+		{ "\x7f\xe2\x81\xa6", "????" },
+		{ "\xe2\x80\xa9", "\xe2\x80\xa9" },
 		{ "a\xe2\x80\xae"
 		  "b",
 		  "a???b" },

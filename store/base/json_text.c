@@ -1,11 +1,11 @@
-#include "parser/json_text.h"
+#include "store/base/json_text.h"
 
 #include <string.h>
 
 #include "store/base/buf.h"
 #include "store/base/rune.h"
 
-json_t *json_text(const char *text, size_t len)
+json_t *json_text_len(const char *text, size_t len)
 {
 	AUTO(buf_release) struct buf clean = BUF_INIT;
 	const char *p, *end = text + len;
@@ -22,16 +22,18 @@ json_t *json_text(const char *text, size_t len)
 	return json_stringn(clean.data ? clean.data : "", clean.len);
 }
 
+json_t *json_text(const char *text)
+{
+	return json_text_len(text, strlen(text));
+}
+
 json_t *json_texts(const struct strv *v)
 {
 	json_t *list = json_array();
 	size_t i;
 
 	for (i = 0; list && i < v->len; i++) {
-		const char *text = v->items[i];
-
-		if (json_array_append_new(list, json_text(text, strlen(text))) <
-		    0) {
+		if (json_array_append_new(list, json_text(v->items[i])) < 0) {
 			json_decref(list);
 			list = NULL;
 		}
