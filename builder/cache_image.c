@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "store/base/array.h"
 #include "store/base/json.h"
 #include "store/base/timefmt.h"
 
@@ -14,16 +15,12 @@ static const char *const inherited[] = { MEMBER, "moby.buildkit.cache.v0" };
 
 static int grow(struct cache_entries *e)
 {
-	size_t capacity = e->capacity ? e->capacity * 2 : 32;
-	struct cache_entry *items;
+	struct cache_entry *items =
+		array_room(e->items, e->len, &e->capacity, sizeof(*items));
 
-	if (e->len < e->capacity)
-		return 0;
-	items = realloc(e->items, capacity * sizeof(*items));
 	if (!items)
 		return -1;
 	e->items = items;
-	e->capacity = capacity;
 	return 0;
 }
 

@@ -4,6 +4,7 @@
 
 #include "builder/copy_entry.h"
 #include "builder/link_path.h"
+#include "store/base/array.h"
 #include "store/base/path.h"
 
 #define DIR_MODE 0755
@@ -40,20 +41,15 @@ void copy_dest_free(struct copy_dest *d)
 static struct dest_entry *add_entry(struct copy_dest *d, const char *path,
 				    struct error *err)
 {
+	struct dest_entry **entries =
+		array_room(d->entries, d->len, &d->capacity, sizeof(*entries));
 	struct dest_entry *e;
 
-	if (d->len == d->capacity) {
-		size_t capacity = d->capacity ? d->capacity * 2 : 64;
-		struct dest_entry **entries =
-			reallocarray(d->entries, capacity, sizeof(*entries));
-
-		if (!entries) {
-			error_nomem(err, "the files of a layer");
-			return NULL;
-		}
-		d->entries = entries;
-		d->capacity = capacity;
+	if (!entries) {
+		error_nomem(err, "the files of a layer");
+		return NULL;
 	}
+	d->entries = entries;
 	e = calloc(1, sizeof(*e));
 	if (!e || !(e->path = strdup(path)) ||
 	    map_put(d->by_path, path, strlen(path), e) < 0) {

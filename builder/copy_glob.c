@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "parser/ignore.h"
+#include "store/base/array.h"
 #include "store/base/path.h"
 
 void copy_matches_release(struct copy_matches *m)
@@ -34,18 +35,13 @@ static int add_path(struct globbing *g, const char *path,
 {
 	AUTO(file_node_free) struct file_node *owned = node;
 	struct copy_matches *m = g->matches;
+	struct copy_match *items =
+		array_room(m->items, m->len, &m->capacity, sizeof(*items));
 	char *copy;
 
-	if (m->len == m->capacity) {
-		size_t capacity = m->capacity ? m->capacity * 2 : 8;
-		struct copy_match *items =
-			reallocarray(m->items, capacity, sizeof(*items));
-
-		if (!items)
-			return error_nomem(err, "the matches of a pattern");
-		m->items = items;
-		m->capacity = capacity;
-	}
+	if (!items)
+		return error_nomem(err, "the matches of a pattern");
+	m->items = items;
 	copy = strdup(path);
 	if (!copy)
 		return error_nomem(err, "the matches of a pattern");

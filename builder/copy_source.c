@@ -4,6 +4,7 @@
 
 #include "builder/copy_glob.h"
 #include "parser/ignore.h"
+#include "store/base/array.h"
 #include "store/base/path.h"
 
 static void copy_source_release(struct copy_source *s)
@@ -33,20 +34,15 @@ void copy_sources_release(struct copy_sources *s)
 static int add_source(struct copy_sources *s, struct copy_source *src,
 		      struct error *err)
 {
+	struct copy_source *items =
+		array_room(s->items, s->len, &s->capacity, sizeof(*items));
 	size_t at;
 
-	if (s->len == s->capacity) {
-		size_t capacity = s->capacity ? s->capacity * 2 : 4;
-		struct copy_source *items =
-			reallocarray(s->items, capacity, sizeof(*items));
-
-		if (!items) {
-			copy_source_release(src);
-			return error_nomem(err, "the sources of a copy");
-		}
-		s->items = items;
-		s->capacity = capacity;
+	if (!items) {
+		copy_source_release(src);
+		return error_nomem(err, "the sources of a copy");
 	}
+	s->items = items;
 	/* What was fetched comes last, and belongs further up. */
 	for (at = s->len++; at > 0 && s->items[at - 1].word > src->word; at--)
 		s->items[at] = s->items[at - 1];

@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "store/base/array.h"
+
 /* Names and values of all attributes in one block behind the array. */
 static struct xattr *copy_xattrs(const struct entry *e)
 {
@@ -74,18 +76,14 @@ void file_node_free(struct file_node *n)
 int file_nodes_take(struct file_nodes *list, struct file_node *n,
 		    struct error *err)
 {
-	if (list->len == list->capacity) {
-		size_t capacity = list->capacity ? list->capacity * 2 : 16;
-		struct file_node **items =
-			reallocarray(list->items, capacity, sizeof(*items));
+	struct file_node **items = array_room(list->items, list->len,
+					      &list->capacity, sizeof(*items));
 
-		if (!items) {
-			file_node_free(n);
-			return error_nomem(err, "a list of files");
-		}
-		list->items = items;
-		list->capacity = capacity;
+	if (!items) {
+		file_node_free(n);
+		return error_nomem(err, "a list of files");
 	}
+	list->items = items;
 	list->items[list->len++] = n;
 	return 0;
 }

@@ -4,6 +4,7 @@
 
 #include "builder/plan_internal.h"
 #include "parser/suggest.h"
+#include "store/base/array.h"
 
 #define WHAT "reading stages"
 
@@ -226,16 +227,12 @@ static int read_from(struct planner *pl, struct stage_state *st,
 static int add_command(struct stage_state *st, const struct instruction *in,
 		       struct error *err)
 {
-	if (st->n_commands == st->capacity) {
-		size_t capacity = st->capacity ? st->capacity * 2 : 16;
-		struct command *more =
-			realloc(st->commands, capacity * sizeof(*more));
+	struct command *more = array_room(st->commands, st->n_commands,
+					  &st->capacity, sizeof(*more));
 
-		if (!more)
-			return error_nomem(err, WHAT);
-		st->commands = more;
-		st->capacity = capacity;
-	}
+	if (!more)
+		return error_nomem(err, WHAT);
+	st->commands = more;
 	st->commands[st->n_commands++] = (struct command){
 		.in = in,
 		.first_line = in->first_line,

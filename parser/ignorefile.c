@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "parser/ignore.h"
+#include "store/base/array.h"
 #include "store/base/path.h"
 #include "store/base/rune.h"
 
@@ -43,17 +44,13 @@ DEFINE_RELEASE(struct line_numbers, line_numbers_release);
 
 static void add_number(struct line_numbers *n, int number)
 {
-	if (n->len == n->capacity) {
-		size_t capacity = n->capacity ? n->capacity * 2 : 16;
-		int *items = reallocarray(n->items, capacity, sizeof(*items));
+	int *items = array_room(n->items, n->len, &n->capacity, sizeof(*items));
 
-		if (!items) {
-			n->failed = true;
-			return;
-		}
-		n->items = items;
-		n->capacity = capacity;
+	if (!items) {
+		n->failed = true;
+		return;
 	}
+	n->items = items;
 	n->items[n->len++] = number;
 }
 

@@ -5,6 +5,7 @@
 #include "parser/directive.h"
 #include "parser/instruction.h"
 #include "parser/lines.h"
+#include "store/base/array.h"
 #include "store/base/buf.h"
 #include "store/base/rune.h"
 
@@ -129,20 +130,14 @@ static int join_lines(struct parse *p, struct line *first, struct error *err)
 static struct instruction *new_instruction(struct parse *p, struct error *err)
 {
 	struct dockerfile *df = p->df;
-	struct instruction *grown;
+	struct instruction *grown = array_room(df->instructions, df->len,
+					       &p->capacity, sizeof(*grown));
 
-	if (df->len == p->capacity) {
-		size_t capacity = p->capacity ? p->capacity * 2 : 16;
-
-		grown = reallocarray(df->instructions, capacity,
-				     sizeof(*grown));
-		if (!grown) {
-			error_nomem(err, "reading instructions");
-			return NULL;
-		}
-		df->instructions = grown;
-		p->capacity = capacity;
+	if (!grown) {
+		error_nomem(err, "reading instructions");
+		return NULL;
 	}
+	df->instructions = grown;
 	grown = &df->instructions[df->len++];
 	memset(grown, 0, sizeof(*grown));
 	return grown;

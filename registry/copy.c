@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "store/base/array.h"
 #include "store/base/map.h"
 #include "store/base/parallel.h"
 #include "store/manifest.h"
@@ -69,19 +70,15 @@ static bool is_known(const struct copy *c, const struct digest *digest)
 
 static int make_room(struct copy *c, struct error *err)
 {
-	size_t room = c->room ? c->room * 2 : 64;
 	struct item **items;
 
 	if (c->n == ITEMS_MAX)
 		return error_set(err, ERROR_REFUSED,
 				 "it refers to more than %zu blobs", ITEMS_MAX);
-	if (c->n < c->room)
-		return 0;
-	items = realloc(c->items, room * sizeof(struct item *));
+	items = array_room(c->items, c->n, &c->room, sizeof(*items));
 	if (!items)
 		return error_nomem(err, "copying an image");
 	c->items = items;
-	c->room = room;
 	return 0;
 }
 

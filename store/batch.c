@@ -5,6 +5,7 @@
 #include <sys/random.h>
 #include <sys/stat.h>
 
+#include "store/base/array.h"
 #include "store/base/io.h"
 #include "store/base/lock.h"
 #include "store/batch_internal.h"
@@ -21,16 +22,12 @@ void item_free(struct item *item)
 
 int items_append(struct items *items, struct item *item)
 {
-	if (items->n == items->capacity) {
-		size_t capacity = items->capacity ? items->capacity * 2 : 16;
-		struct item **list =
-			realloc(items->list, capacity * sizeof(*list));
+	struct item **list = array_room(items->list, items->n, &items->capacity,
+					sizeof(*list));
 
-		if (!list)
-			return -1;
-		items->list = list;
-		items->capacity = capacity;
-	}
+	if (!list)
+		return -1;
+	items->list = list;
 	items->list[items->n++] = item;
 	return 0;
 }

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "store/base/array.h"
 #include "store/base/io.h"
 #include "store/base/timefmt.h"
 #include "store/gc_mark.h"
@@ -105,18 +106,13 @@ static int add_object(struct plan *p, unsigned kind, int dirfd,
 		      const char *name, struct error *err)
 {
 	size_t len = strlen(name) + 1;
+	struct object **grown = array_room(p->objects, p->n_objects,
+					   &p->capacity, sizeof(*grown));
 	struct object *o;
 
-	if (p->n_objects == p->capacity) {
-		size_t capacity = p->capacity ? p->capacity * 2 : 64;
-		struct object **grown =
-			realloc(p->objects, capacity * sizeof(*p->objects));
-
-		if (!grown)
-			return error_nomem(err, "collecting garbage");
-		p->objects = grown;
-		p->capacity = capacity;
-	}
+	if (!grown)
+		return error_nomem(err, "collecting garbage");
+	p->objects = grown;
 	o = malloc(sizeof(*o) + len);
 	if (!o)
 		return error_nomem(err, "collecting garbage");
@@ -131,23 +127,17 @@ static int add_victim(struct plan *p, unsigned is_mount, int dirfd,
 		      const char *name, struct error *err)
 {
 	struct gc_budget *b = p->budget;
-	struct gc_victim v = { .is_mount = is_mount };
+	struct gc_victim v = { .is_mount = is_mount }, *grown;
 	struct stat st;
 
 	if (fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
 		return 0;
 	v.used = st.st_mtim;
 	v.bytes = usage_of(dirfd, name);
-	if (b->len == b->capacity) {
-		size_t capacity = b->capacity ? b->capacity * 2 : 64;
-		struct gc_victim *grown =
-			realloc(b->items, capacity * sizeof(*b->items));
-
-		if (!grown)
-			return error_nomem(err, "collecting garbage");
-		b->items = grown;
-		b->capacity = capacity;
-	}
+	grown = array_room(b->items, b->len, &b->capacity, sizeof(*grown));
+	if (!grown)
+		return error_nomem(err, "collecting garbage");
+	b->items = grown;
 	v.name = strdup(name);
 	if (!v.name)
 		return error_nomem(err, "collecting garbage");

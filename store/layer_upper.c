@@ -9,6 +9,7 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
+#include "store/base/array.h"
 #include "store/base/io.h"
 #include "store/layer_internal.h"
 #include "store/tree.h"
@@ -181,16 +182,12 @@ static int make_explicit(const struct normaliser *n, int dirfd,
 static int push_frame(struct normaliser *n, struct frame frame,
 		      struct error *err)
 {
-	if (n->depth == n->capacity) {
-		size_t more = n->capacity ? n->capacity * 2 : 32;
-		struct frame *frames =
-			realloc(n->frames, more * sizeof(*frames));
+	struct frame *frames =
+		array_room(n->frames, n->depth, &n->capacity, sizeof(*frames));
 
-		if (!frames)
-			return error_nomem(err, "making a layer");
-		n->frames = frames;
-		n->capacity = more;
-	}
+	if (!frames)
+		return error_nomem(err, "making a layer");
+	n->frames = frames;
 	n->frames[n->depth++] = frame;
 	return 0;
 }

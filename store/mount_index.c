@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "store/base/array.h"
 #include "store/base/json.h"
 
 #define WHAT	   "an index of cache mounts"
@@ -25,16 +26,11 @@ static int make_room(void *items, size_t n, size_t *room, size_t item_size,
 		     struct error *err)
 {
 	void **at = items;
-	size_t wanted = *room ? *room * 2 : 16;
-	void *grown;
+	void *grown = array_room(*at, n, room, item_size);
 
-	if (n < *room)
-		return 0;
-	grown = reallocarray(*at, wanted, item_size);
 	if (!grown)
 		return error_nomem(err, WHAT);
 	*at = grown;
-	*room = wanted;
 	return 0;
 }
 

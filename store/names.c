@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <string.h>
 
+#include "store/base/array.h"
 #include "store/base/io.h"
 #include "store/base/json.h"
 #include "store/base/timefmt.h"
@@ -173,16 +174,12 @@ DEFINE_RELEASE(struct name_list, name_list_release);
 
 static int name_list_grow(struct name_list *l, struct error *err)
 {
-	size_t capacity = l->capacity ? l->capacity * 2 : 16;
-	struct name_record *items;
+	struct name_record *items =
+		array_room(l->items, l->n, &l->capacity, sizeof(*items));
 
-	if (l->n < l->capacity)
-		return 0;
-	items = realloc(l->items, capacity * sizeof(*items));
 	if (!items)
 		return error_nomem(err, "listing names");
 	l->items = items;
-	l->capacity = capacity;
 	return 0;
 }
 

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "store/base/array.h"
 #include "store/base/buf.h"
 #include "store/base/io.h"
 #include "store/tar_header.h"
@@ -251,19 +252,14 @@ static int append(struct tar_index *x, struct tar_index_entry *item,
 		  struct error *err)
 {
 	struct tar_index_entry *grown;
-	size_t capacity;
 
 	if (x->n && entry_path_compare(x->items[x->n - 1].entry.path,
 				       item->entry.path) >= 0)
 		return damaged("entries out of order", err);
-	if (x->n == x->capacity) {
-		capacity = x->capacity ? x->capacity * 2 : 4;
-		grown = realloc(x->items, capacity * sizeof(*grown));
-		if (!grown)
-			return error_nomem(err, "reading a layer");
-		x->items = grown;
-		x->capacity = capacity;
-	}
+	grown = array_room(x->items, x->n, &x->capacity, sizeof(*grown));
+	if (!grown)
+		return error_nomem(err, "reading a layer");
+	x->items = grown;
 	x->items[x->n++] = *item;
 	return 0;
 }

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "store/base/array.h"
 #include "store/base/io.h"
 
 #define GRAIN	  ((uint64_t)4 << 10)
@@ -52,19 +53,15 @@ static void make_room(struct tar_holes *h)
 static int add_hole(struct tar_holes *h, uint64_t start, uint64_t end,
 		    struct error *err)
 {
+	struct tar_region *items;
+
 	make_room(h);
 	if (end - start < h->min)
 		return 0;
-	if (h->n == h->capacity) {
-		size_t capacity = h->capacity ? h->capacity * 2 : 16;
-		struct tar_region *items =
-			realloc(h->items, capacity * sizeof(*items));
-
-		if (!items)
-			return error_nomem(err, "looking for holes");
-		h->items = items;
-		h->capacity = capacity;
-	}
+	items = array_room(h->items, h->n, &h->capacity, sizeof(*items));
+	if (!items)
+		return error_nomem(err, "looking for holes");
+	h->items = items;
 	h->items[h->n++] = (struct tar_region){ start, end - start };
 	return 0;
 }

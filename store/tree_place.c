@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <string.h>
 
+#include "store/base/array.h"
 #include "store/base/io.h"
 #include "store/resolve.h"
 #include "store/tree_attrs.h"
@@ -10,18 +11,13 @@
 static int remember_time(struct tree *t, const char *path,
 			 struct timespec mtime, struct error *err)
 {
+	struct tree_dir_time *times = array_room(
+		t->times, t->n_times, &t->times_capacity, sizeof(*times));
 	char *copy;
 
-	if (t->n_times == t->times_capacity) {
-		size_t more = t->times_capacity ? t->times_capacity * 2 : 64;
-		struct tree_dir_time *times =
-			realloc(t->times, more * sizeof(*times));
-
-		if (!times)
-			return error_nomem(err, "writing a tree");
-		t->times = times;
-		t->times_capacity = more;
-	}
+	if (!times)
+		return error_nomem(err, "writing a tree");
+	t->times = times;
 	copy = strdup(path);
 	if (!copy)
 		return error_nomem(err, "writing a tree");

@@ -1,5 +1,6 @@
 #include <string.h>
 
+#include "store/base/array.h"
 #include "store/view_internal.h"
 
 /* A directory of the merged root: the layers it is made of, top first. */
@@ -383,18 +384,13 @@ static int gather(void *ctx, const char *name, struct view_node *node,
 		  struct error *err)
 {
 	struct children *c = ctx;
+	struct view_node *nodes =
+		array_room(c->nodes, c->n, &c->capacity, sizeof(*nodes));
 
 	(void)name;
-	if (c->n == c->capacity) {
-		size_t capacity = c->capacity ? c->capacity * 2 : 16;
-		struct view_node *nodes =
-			realloc(c->nodes, capacity * sizeof(*nodes));
-
-		if (!nodes)
-			return error_nomem(err, "listing a directory");
-		c->nodes = nodes;
-		c->capacity = capacity;
-	}
+	if (!nodes)
+		return error_nomem(err, "listing a directory");
+	c->nodes = nodes;
 	c->nodes[c->n++] = *node;
 	*node = (struct view_node){ 0 };
 	return 0;

@@ -3,6 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "store/base/array.h"
+
 void strv_release(struct strv *v)
 {
 	size_t i;
@@ -15,23 +17,18 @@ void strv_release(struct strv *v)
 
 void strv_take(struct strv *v, char *str)
 {
-	if (!str || v->failed) {
+	char **items = NULL;
+
+	/* The NULL behind the last one counts, too. */
+	if (str && !v->failed)
+		items = array_room(v->items, v->len + 1, &v->capacity,
+				   sizeof(*items));
+	if (!items) {
 		v->failed = true;
 		free(str);
 		return;
 	}
-	if (v->len + 2 > v->capacity) {
-		size_t capacity = v->capacity ? v->capacity * 2 : 8;
-		char **items = realloc(v->items, capacity * sizeof(*items));
-
-		if (!items) {
-			v->failed = true;
-			free(str);
-			return;
-		}
-		v->items = items;
-		v->capacity = capacity;
-	}
+	v->items = items;
 	v->items[v->len++] = str;
 	v->items[v->len] = NULL;
 }

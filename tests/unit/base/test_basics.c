@@ -14,6 +14,7 @@
 #include <string.h>
 #include <sys/wait.h>
 
+#include "store/base/array.h"
 #include "store/base/buf.h"
 #include "store/base/cancel.h"
 #include "store/base/json.h"
@@ -78,6 +79,23 @@ static int fail_at_ten(void *ctx, size_t i, struct error *err)
 
 	atomic_fetch_add(&s->calls, 1);
 	return i == 10 ? error_set(err, ERROR_REFUSED, "ten") : 0;
+}
+
+static void an_array_keeps_its_items_while_it_grows(void **state)
+{
+	size_t capacity = 0, n;
+	int *items = NULL;
+
+	(void)state;
+	for (n = 0; n < 1000; n++) {
+		items = array_room(items, n, &capacity, sizeof(*items));
+		assert_non_null(items);
+		assert_true(capacity > n);
+		items[n] = (int)n;
+	}
+	for (n = 0; n < 1000; n++)
+		assert_int_equal(items[n], n);
+	free(items);
 }
 
 static void every_job_runs_once(void **state)
@@ -361,6 +379,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_map_finds_every_key_and_no_other),
+		cmocka_unit_test(an_array_keeps_its_items_while_it_grows),
 		cmocka_unit_test(every_job_runs_once),
 		cmocka_unit_test(no_job_starts_after_a_failure),
 		cmocka_unit_test(cancellation_is_seen_by_check_and_poll),
