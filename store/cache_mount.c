@@ -348,13 +348,13 @@ int cache_mount_ready(struct cache_mount *m, struct error *err)
 int cache_mount_clear(struct cache_mount *m, struct error *err)
 {
 	autodir DIR *dir = opendir(m->path);
-	struct dirent *e;
+	const char *name;
+	int rc;
 
 	if (!dir)
 		return error_sys(err, errno, "cannot open '%s'", m->path);
-	while ((e = readdir(dir)))
-		if (strcmp(e->d_name, ".") && strcmp(e->d_name, "..") &&
-		    io_remove_tree(dirfd(dir), e->d_name, err) < 0)
+	while ((rc = io_next_entry(dir, m->path, &name, err)) > 0)
+		if (io_remove_tree(dirfd(dir), name, err) < 0)
 			return -1;
-	return 0;
+	return rc;
 }

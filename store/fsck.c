@@ -101,16 +101,18 @@ static int check_one(void *ctx, size_t i, struct error *err)
 static int list_folder(struct folder *d, struct error *err)
 {
 	autodir DIR *dir = io_open_dir(store_fd(batch_store(d->f->b)), d->path);
-	struct dirent *e;
+	const char *name;
+	int rc;
 
 	if (!dir)
 		return errno == ENOENT || errno == ENOTDIR
 			       ? 0
 			       : error_sys(err, errno, "cannot list '%s'",
 					   d->path);
-	while ((e = readdir(dir)))
-		if (strcmp(e->d_name, ".") && strcmp(e->d_name, ".."))
-			strv_append(&d->names, e->d_name);
+	while ((rc = io_next_entry(dir, d->path, &name, err)) > 0)
+		strv_append(&d->names, name);
+	if (rc < 0)
+		return -1;
 	strv_sort(&d->names);
 	return strv_check(&d->names, "checking the store", err);
 }

@@ -107,17 +107,17 @@ static int for_each(struct gc *g, const char *path,
 		    struct error *err)
 {
 	autodir DIR *dir = io_open_dir(store_fd(g->store), path);
-	struct dirent *e;
+	const char *name;
+	int rc;
 
 	if (!dir)
 		return errno == ENOENT ? 0
 				       : error_sys(err, errno,
 						   "cannot list '%s'", path);
-	while ((e = readdir(dir)))
-		if (e->d_name[0] != '.' &&
-		    visit(g, dirfd(dir), e->d_name, err) < 0)
+	while ((rc = io_next_entry(dir, path, &name, err)) > 0)
+		if (*name != '.' && visit(g, dirfd(dir), name, err) < 0)
 			return -1;
-	return 0;
+	return rc;
 }
 
 /* The same for a single entry. */
@@ -198,21 +198,23 @@ static int sweep_blob(struct gc *g, int dirfd, const char *name,
 static bool mount_in_use(const struct gc *g, int fd)
 {
 	autodir DIR *dir = io_open_dir(fd, ".");
-	struct dirent *e;
-	bool used = !dir;
+	struct error ignored;
+	const char *name;
+	int rc = dir ? 0 : -1;
 
-	while (!used && (e = readdir(dir))) {
-		const char *dot = strrchr(e->d_name, '.');
-		struct error ignored;
+	while (dir &&
+	       (rc = io_next_entry(dir, "a mount", &name, &ignored)) > 0) {
+		const char *dot = strrchr(name, '.');
 		autoclose int held = -1;
 
 		if (!dot || strcmp(dot, ".lock"))
 			continue;
-		held = lock_open(fd, e->d_name, LOCK_EXCLUSIVE | LOCK_TRY, NULL,
+		held = lock_open(fd, name, LOCK_EXCLUSIVE | LOCK_TRY, NULL,
 				 &ignored);
-		used = held < 0 || !is_unused(g, fd, e->d_name);
+		if (held < 0 || !is_unused(g, fd, name))
+			return true;
 	}
-	return used;
+	return rc < 0;
 }
 
 static int sweep_mount(struct gc *g, int dirfd, const char *name,

@@ -54,15 +54,15 @@ static int for_each(struct plan *p, const char *path, unsigned kind,
 		    struct error *err)
 {
 	autodir DIR *dir = io_open_dir(store_fd(p->store), path);
-	struct dirent *e;
+	const char *name;
+	int rc;
 
 	if (!dir)
 		return error_sys(err, errno, "cannot list '%s'", path);
-	while ((e = readdir(dir)))
-		if (e->d_name[0] != '.' &&
-		    visit(p, kind, dirfd(dir), e->d_name, err) < 0)
+	while ((rc = io_next_entry(dir, path, &name, err)) > 0)
+		if (*name != '.' && visit(p, kind, dirfd(dir), name, err) < 0)
 			return -1;
-	return 0;
+	return rc;
 }
 
 /* Objects never change: a size that is known stays. */

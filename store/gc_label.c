@@ -72,17 +72,18 @@ static int judge_blob(struct selection *s, int dirfd, const char *name,
 static int judge_blobs(struct selection *s, struct error *err)
 {
 	autodir DIR *dir = io_open_dir(store_fd(s->store), "blobs/sha256");
-	struct dirent *e;
+	const char *name;
+	int rc;
 
 	if (!dir)
 		return errno == ENOENT
 			       ? 0
 			       : error_sys(err, errno, "cannot list the blobs");
-	while ((e = readdir(dir)))
-		if (strlen(e->d_name) == DIGEST_HEX_LEN &&
-		    judge_blob(s, dirfd(dir), e->d_name, err) < 0)
+	while ((rc = io_next_entry(dir, "blobs/sha256", &name, err)) > 0)
+		if (strlen(name) == DIGEST_HEX_LEN &&
+		    judge_blob(s, dirfd(dir), name, err) < 0)
 			return -1;
-	return 0;
+	return rc;
 }
 
 int gc_label_select(struct store *s, const struct gc_label *labels, size_t n,

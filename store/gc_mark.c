@@ -114,22 +114,21 @@ static int mark_layer(struct gc_marks *m, const struct digest *diff_id,
 {
 	char path[sizeof("layers/sha256/") + DIGEST_HEX_LEN];
 	autodir DIR *dir = NULL;
-	struct dirent *e;
-	int fresh = mark(m, GC_LAYER, digest_hex(diff_id), err);
+	const char *name;
+	int rc = mark(m, GC_LAYER, digest_hex(diff_id), err);
 
-	if (fresh <= 0)
-		return fresh;
+	if (rc <= 0)
+		return rc;
 	snprintf(path, sizeof(path), "layers/sha256/%s", digest_hex(diff_id));
 	dir = io_open_dir(store_fd(m->store), path);
 	if (!dir)
 		return errno == ENOENT ? 0
 				       : error_sys(err, errno,
 						   "cannot read '%s'", path);
-	while ((e = readdir(dir)))
-		if (e->d_name[0] != '.' &&
-		    mark_form(m, dirfd(dir), e->d_name, err) < 0)
+	while ((rc = io_next_entry(dir, path, &name, err)) > 0)
+		if (*name != '.' && mark_form(m, dirfd(dir), name, err) < 0)
 			return -1;
-	return 0;
+	return rc;
 }
 
 /* A tree and, once its diffID is known, the layer of that diffID. */
@@ -279,15 +278,16 @@ static int mark_steps(struct gc_marks *m,
 		      struct error *err)
 {
 	autodir DIR *dir = io_open_dir(store_fd(m->store), "cache");
-	struct dirent *e;
+	const char *name;
+	int rc;
 
 	if (!dir)
 		return error_sys(err, errno, "cannot read the cache");
-	while ((e = readdir(dir)))
-		if (e->d_name[0] != '.' && wanted(ctx, e->d_name) &&
-		    mark_step(m, dirfd(dir), e->d_name, err) < 0)
+	while ((rc = io_next_entry(dir, "cache", &name, err)) > 0)
+		if (*name != '.' && wanted(ctx, name) &&
+		    mark_step(m, dirfd(dir), name, err) < 0)
 			return -1;
-	return 0;
+	return rc;
 }
 
 /* "layers/sha256/HEX", "snapshots/ID" or "blobs/sha256/HEX" */
@@ -347,16 +347,16 @@ static int mark_pins_of(struct gc_marks *m, int tmp, const char *batch,
 static int mark_pins(struct gc_marks *m, struct error *err)
 {
 	autodir DIR *dir = io_open_dir(store_fd(m->store), "tmp");
-	struct dirent *e;
+	const char *name;
+	int rc;
 
 	if (!dir)
 		return error_sys(err, errno, "cannot read '%s/tmp'",
 				 store_path(m->store));
-	while ((e = readdir(dir)))
-		if (e->d_name[0] != '.' &&
-		    mark_pins_of(m, dirfd(dir), e->d_name, err) < 0)
+	while ((rc = io_next_entry(dir, "tmp", &name, err)) > 0)
+		if (*name != '.' && mark_pins_of(m, dirfd(dir), name, err) < 0)
 			return -1;
-	return 0;
+	return rc;
 }
 
 int gc_marks_new(struct store *s, struct gc_marks **ret, struct error *err)

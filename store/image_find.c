@@ -1,6 +1,5 @@
 #include "store/image_find.h"
 
-#include <fcntl.h>
 #include <string.h>
 
 #include "store/base/io.h"
@@ -83,22 +82,16 @@ static int add_blob(struct search *f, const char *hex, struct error *err)
 
 static int add_stored(struct search *f, struct error *err)
 {
-	int fd = openat(store_fd(f->store), "blobs/sha256",
-			O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	autodir DIR *dir = NULL;
-	struct dirent *e;
+	autodir DIR *dir = io_open_dir(store_fd(f->store), "blobs/sha256");
+	const char *name;
+	int rc;
 
-	if (fd < 0)
+	if (!dir)
 		return error_sys(err, errno, "cannot list blobs");
-	dir = fdopendir(fd);
-	if (!dir) {
-		close(fd);
-		return error_nomem(err, "listing blobs");
-	}
-	while ((e = readdir(dir)))
-		if (is_match(f, e->d_name) && add_blob(f, e->d_name, err) < 0)
+	while ((rc = io_next_entry(dir, "blobs/sha256", &name, err)) > 0)
+		if (is_match(f, name) && add_blob(f, name, err) < 0)
 			return -1;
-	return 0;
+	return rc;
 }
 
 static int several(const struct search *f, struct error *err)

@@ -153,15 +153,16 @@ int image_lists_visit(struct store *s,
 		      void *ctx, struct error *err)
 {
 	autodir DIR *dir = io_open_dir(store_fd(s), FOLDER);
-	struct dirent *e;
+	const char *name;
+	int rc;
 
 	if (!dir)
 		return errno == ENOENT
 			       ? 0
 			       : error_sys(err, errno, "cannot read the lists");
-	while ((e = readdir(dir)))
-		if (e->d_name[0] != '.' &&
-		    visit_one(dirfd(dir), e->d_name, fn, ctx, err) < 0)
+	while ((rc = io_next_entry(dir, FOLDER, &name, err)) > 0)
+		if (*name != '.' &&
+		    visit_one(dirfd(dir), name, fn, ctx, err) < 0)
 			return -1;
-	return 0;
+	return rc;
 }

@@ -174,6 +174,8 @@ static int list_top_names(struct layer *l, struct error *err)
 {
 	autoclose int fd = layer_open_held(l, O_RDONLY, err);
 	autodir DIR *dir = NULL;
+	const char *name;
+	int rc;
 
 	if (fd < 0)
 		return -1;
@@ -181,8 +183,10 @@ static int list_top_names(struct layer *l, struct error *err)
 	if (!dir)
 		return error_sys(err, errno, "cannot open '%s'", l->tree_path);
 	steal_fd(&fd);
-	for (struct dirent *d; (d = readdir(dir));)
-		strv_append(&l->top_names, d->d_name);
+	while ((rc = io_next_entry(dir, l->tree_path, &name, err)) > 0)
+		strv_append(&l->top_names, name);
+	if (rc < 0)
+		return -1;
 	l->has_top_names = true;
 	return strv_check(&l->top_names, "looking into a layer", err);
 }

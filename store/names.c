@@ -213,14 +213,17 @@ int names_list(struct store *s, struct name_record **ret, size_t *n,
 {
 	AUTO(name_list_release) struct name_list list = { 0 };
 	autodir DIR *dir = io_open_dir(store_fd(s), "names");
-	struct dirent *e;
+	const char *file;
+	int rc;
 
 	if (!dir)
 		return error_sys(err, errno, "cannot list names");
-	while ((e = readdir(dir)))
-		if (e->d_name[0] != '.' &&
-		    add_record(dirfd(dir), e->d_name, &list, err) < 0)
+	while ((rc = io_next_entry(dir, "names", &file, err)) > 0)
+		if (*file != '.' &&
+		    add_record(dirfd(dir), file, &list, err) < 0)
 			return -1;
+	if (rc < 0)
+		return -1;
 	if (list.n)
 		qsort(list.items, list.n, sizeof(*list.items), compare_names);
 	*n = list.n;

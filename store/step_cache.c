@@ -188,17 +188,18 @@ int step_cache_each(struct store *s,
 		    void *ctx, struct error *err)
 {
 	autodir DIR *dir = io_open_dir(store_fd(s), "cache");
-	struct dirent *e;
+	const char *name;
+	int rc;
 
 	if (!dir)
 		return error_sys(err, errno, "cannot list the cache");
-	while ((e = readdir(dir))) {
+	while ((rc = io_next_entry(dir, "cache", &name, err)) > 0) {
 		AUTO(step_record_release) struct step_record record = { 0 };
 		struct digest key;
 
-		if (load_record(dirfd(dir), e->d_name, &key, &record) &&
+		if (load_record(dirfd(dir), name, &key, &record) &&
 		    visit(ctx, &key, &record, err) < 0)
 			return -1;
 	}
-	return 0;
+	return rc;
 }

@@ -102,16 +102,17 @@ static char *choose_path(const char *root, struct error *err)
 static bool is_empty_dir(int fd)
 {
 	autodir DIR *dir = io_open_dir(fd, ".");
-	struct dirent *e;
+	struct error ignored;
+	const char *name;
+	int rc;
 
 	if (!dir)
 		return false;
 	/* A fresh volume is not quite empty. */
-	while ((e = readdir(dir)))
-		if (strcmp(e->d_name, ".") && strcmp(e->d_name, "..") &&
-		    strcmp(e->d_name, "lost+found"))
+	while ((rc = io_next_entry(dir, "the store", &name, &ignored)) > 0)
+		if (strcmp(name, "lost+found"))
 			return false;
-	return true;
+	return rc == 0;
 }
 
 static int open_root(struct store *s, const char *path, struct error *err)
@@ -221,11 +222,11 @@ static void sweep_entry(int tmp, const char *name)
 static void sweep(const struct store *s)
 {
 	autodir DIR *dir = io_open_dir(s->fd, "tmp");
-	struct dirent *e;
+	struct error ignored;
+	const char *name;
 
-	while (dir && (e = readdir(dir)))
-		if (strcmp(e->d_name, ".") && strcmp(e->d_name, ".."))
-			sweep_entry(dirfd(dir), e->d_name);
+	while (dir && io_next_entry(dir, "tmp", &name, &ignored) > 0)
+		sweep_entry(dirfd(dir), name);
 }
 
 static const char *probe_xattr_prefix(const struct store *s)

@@ -44,22 +44,23 @@ static int add_folder(struct store *s, const char *path,
 		      struct usage_line *line, struct error *err)
 {
 	autodir DIR *dir = io_open_dir(store_fd(s), path);
-	struct dirent *e;
+	const char *name;
+	int rc;
 
 	if (!dir)
 		return error_sys(err, errno, "cannot list '%s'", path);
-	while ((e = readdir(dir))) {
+	while ((rc = io_next_entry(dir, path, &name, err)) > 0) {
 		uint64_t bytes;
 
-		if (e->d_name[0] == '.')
+		if (*name == '.')
 			continue;
-		bytes = usage_of(dirfd(dir), e->d_name);
+		bytes = usage_of(dirfd(dir), name);
 		line->n++;
 		line->bytes += bytes;
-		if (!marks || !gc_is_marked(marks, kind, e->d_name))
+		if (!marks || !gc_is_marked(marks, kind, name))
 			line->free_bytes += bytes;
 	}
-	return 0;
+	return rc;
 }
 
 static int count_images(struct store *s, uint64_t *ret, struct error *err)

@@ -135,6 +135,22 @@ DIR *io_open_dir(int dirfd, const char *path)
 	return dir;
 }
 
+int io_next_entry(DIR *dir, const char *what, const char **name,
+		  struct error *err)
+{
+	struct dirent *e;
+
+	do {
+		errno = 0;
+		e = readdir(dir);
+	} while (e && (!strcmp(e->d_name, ".") || !strcmp(e->d_name, "..")));
+	if (!e)
+		return errno ? error_sys(err, errno, "cannot list '%s'", what)
+			     : 0;
+	*name = e->d_name;
+	return 1;
+}
+
 /* Flush the directory that holds `path`, so that a rename in it stays. */
 static int sync_parent(int dirfd, const char *path, struct error *err)
 {

@@ -66,6 +66,14 @@ int io_copy(int src, int dst, uint64_t len, const char *what,
  */
 DIR *io_open_dir(int dirfd, const char *path);
 
+/*
+ * The next entry but "." and "..": its name, which lives until the next call,
+ * goes to `*name`. Returns 1, 0 at the end, or -1; `what` names the directory
+ * in the message.
+ */
+int io_next_entry(DIR *dir, const char *what, const char **name,
+		  struct error *err);
+
 /* Remove `name` below `dirfd` with all it holds; absent is success. */
 int io_remove_tree(int dirfd, const char *name, struct error *err);
 

@@ -107,20 +107,18 @@ static int empty_dir(struct removal *r, int dirfd, unsigned depth,
 		     struct error *err)
 {
 	autodir DIR *dir = fdopendir(dirfd);
-	struct dirent *e;
+	const char *name;
+	int rc;
 
 	if (!dir) {
 		error_sys(err, errno, "cannot read a directory");
 		close(dirfd);
 		return -1;
 	}
-	while ((errno = 0, e = readdir(dir))) {
-		if (!strcmp(e->d_name, ".") || !strcmp(e->d_name, ".."))
-			continue;
-		if (remove_entry(r, dirfd, e->d_name, depth + 1, err) < 0)
+	while ((rc = io_next_entry(dir, "a directory", &name, err)) > 0)
+		if (remove_entry(r, dirfd, name, depth + 1, err) < 0)
 			return -1;
-	}
-	return errno ? error_sys(err, errno, "cannot read a directory") : 0;
+	return rc;
 }
 
 int io_remove_tree(int dirfd, const char *name, struct error *err)

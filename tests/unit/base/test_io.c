@@ -128,6 +128,38 @@ static void a_full_disk_is_an_error(void **state)
 	assert_int_equal(err.sys, ENOSPC);
 }
 
+static void a_listing_has_all_but_the_dots(void **state)
+{
+	struct scratch *s = *state;
+	struct error err = ERROR_INIT;
+	autodir DIR *dir = NULL;
+	const char *name;
+	int n = 0;
+
+	make_file(s->fd, ".hidden", "");
+	make_file(s->fd, "shown", "");
+	dir = io_open_dir(s->fd, ".");
+	assert_non_null(dir);
+	for (; io_next_entry(dir, "it", &name, &err) > 0; n++)
+		assert_true(!strcmp(name, ".hidden") || !strcmp(name, "shown"));
+	assert_int_equal(n, 2);
+	assert_int_equal(err.kind, ERROR_NONE);
+}
+
+static void a_listing_that_breaks_off_is_an_error(void **state)
+{
+	struct scratch *s = *state;
+	autodir DIR *dir = io_open_dir(s->fd, ".");
+	autoclose int file = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	struct error err = ERROR_INIT;
+	const char *name;
+
+	assert_non_null(dir);
+	assert_true(dup3(file, dirfd(dir), O_CLOEXEC) >= 0);
+	assert_int_equal(io_next_entry(dir, "it", &name, &err), -1);
+	assert_int_equal(err.sys, ENOTDIR);
+}
+
 static void trees_are_removed_whatever_their_modes(void **state)
 {
 	struct scratch *s = *state;
@@ -219,6 +251,8 @@ int main(void)
 		TEST(copies_are_complete_or_an_error),
 		TEST(files_that_only_read_understands_are_copied),
 		TEST(a_full_disk_is_an_error),
+		TEST(a_listing_has_all_but_the_dots),
+		TEST(a_listing_that_breaks_off_is_an_error),
 		TEST(trees_are_removed_whatever_their_modes),
 		TEST(a_link_is_removed_and_not_what_it_names),
 		TEST(depth_costs_no_descriptors),
