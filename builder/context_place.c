@@ -171,7 +171,7 @@ static int open_download(const struct fetch_env *env, const char *label,
 		.max_bytes = FETCH_MAX,
 	};
 	AUTO(downloaded_release) struct downloaded info = { 0 };
-	autoclose int fd = fetch_make_file(env->batch, err);
+	autoclose int fd = batch_fresh_file(env->batch, "fetch", NULL, err);
 	int is_archive;
 
 	if (fd < 0 || fetch_file(env, label, &rq, fd, &info, err) < 0 ||

@@ -1,5 +1,4 @@
 /* The files put together for a copy, written as one layer. */
-#include <fcntl.h>
 #include <string.h>
 
 #include "builder/copy_entry.h"
@@ -179,14 +178,9 @@ int copy_dest_layer(struct copy_dest *d, struct batch *b, struct layer **ret,
 		return layer_empty(b, ret, err);
 	if (hide_replaced(d, err) < 0)
 		return -1;
-	name = batch_fresh_name(b, "copy", err);
-	if (!name)
-		return -1;
-	fd = openat(batch_fd(b), name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC,
-		    0600);
+	fd = batch_fresh_file(b, "copy", &name, err);
 	if (fd < 0)
-		return error_sys(err, errno, "cannot create a layer in '%s'",
-				 batch_path(b));
+		return -1;
 	if (write_tar(d, fd, &diff_id, err) < 0) {
 		/* A full disk gets its space back at once. */
 		unlinkat(batch_fd(b), name, 0);

@@ -1,6 +1,5 @@
 #include "builder/copy_unpack.h"
 
-#include <fcntl.h>
 #include <string.h>
 
 #include "builder/archive.h"
@@ -17,19 +16,14 @@ void copy_spool_release(struct copy_spool *s)
 /* A file in the batch's folder that has no name any more. */
 static int spool_open(struct copy_spool *s, struct error *err)
 {
-	autofree char *name = NULL;
-
 	if (s->fd >= 0)
 		return 0;
-	name = batch_fresh_name(s->batch, "unpack", err);
-	if (!name)
+	s->fd = batch_fresh_file(s->batch, "unpack", NULL, err);
+	if (s->fd < 0)
 		return -1;
-	s->fd = openat(batch_fd(s->batch), name,
-		       O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	/* What starts at 0 would be taken for a file of its own. */
 	s->end = 1;
-	if (s->fd < 0 || unlinkat(batch_fd(s->batch), name, 0) < 0 ||
-	    lseek(s->fd, s->end, SEEK_SET) < 0)
+	if (lseek(s->fd, s->end, SEEK_SET) < 0)
 		return error_sys(err, errno, "cannot unpack in '%s'",
 				 batch_path(s->batch));
 	return 0;

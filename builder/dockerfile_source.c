@@ -124,7 +124,7 @@ static int read_url(const struct fetch_env *env, const char *url,
 		.max_bytes = DOCKERFILE_MAX,
 	};
 	AUTO(downloaded_release) struct downloaded info = { 0 };
-	autoclose int fd = fetch_make_file(env->batch, err);
+	autoclose int fd = batch_fresh_file(env->batch, "fetch", NULL, err);
 
 	if (fd < 0 || fetch_file(env, "[internal] load remote build definition",
 				 &rq, fd, &info, err) < 0)

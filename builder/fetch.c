@@ -38,21 +38,6 @@ int fetch_make_dir(struct batch *b, const char *prefix, char **path, int *fd,
 	return 0;
 }
 
-int fetch_make_file(struct batch *b, struct error *err)
-{
-	autofree char *name = batch_fresh_name(b, "fetch", err);
-	autoclose int fd = -1;
-
-	if (!name)
-		return -1;
-	fd = openat(batch_fd(b), name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC,
-		    0600);
-	if (fd < 0 || unlinkat(batch_fd(b), name, 0) < 0)
-		return error_sys(err, errno, "cannot make a file in '%s'",
-				 batch_path(b));
-	return steal_fd(&fd);
-}
-
 /* The secret PREFIX_<host>: 1, 0, -1. */
 static int find_secret(const struct fetch_env *env, const char *prefix,
 		       const char *host, struct buf *ret, struct error *err)

@@ -27,13 +27,11 @@ struct fetch_env {
 #define FETCH_MAX ((uint64_t)1 << 40)
 
 /*
- * A new empty directory, 0755, or an empty file without a name, in the
- * batch's folder. The directory's absolute path (the caller frees it) and a
- * descriptor of it.
+ * A new empty directory, 0755, in the batch's folder: its absolute path (the
+ * caller frees it) and a descriptor of it.
  */
 int fetch_make_dir(struct batch *b, const char *prefix, char **path, int *fd,
 		   struct error *err);
-int fetch_make_file(struct batch *b, struct error *err);
 
 /*
  * download() of rq->url to `fd`; rq->authorization and progress are set here.

@@ -186,6 +186,23 @@ char *batch_fresh_name(struct batch *b, const char *prefix, struct error *err)
 	return NULL;
 }
 
+int batch_fresh_file(struct batch *b, const char *prefix, char **name,
+		     struct error *err)
+{
+	autofree char *fresh = batch_fresh_name(b, prefix, err);
+	autoclose int fd = -1;
+
+	if (!fresh)
+		return -1;
+	fd = openat(b->fd, fresh, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	if (fd < 0 || (!name && unlinkat(b->fd, fresh, 0) < 0))
+		return error_sys(err, errno, "cannot create '%s/%s'",
+				 batch_path(b), fresh);
+	if (name)
+		*name = steal_pointer(&fresh);
+	return steal_fd(&fd);
+}
+
 struct item *items_find(const struct map *by_dest, const char *dest)
 {
 	return map_get(by_dest, dest, strlen(dest));

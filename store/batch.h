@@ -41,6 +41,14 @@ int batch_fd(const struct batch *b);
 char *batch_fresh_name(struct batch *b, const char *prefix, struct error *err);
 
 /*
+ * A new file under such a name, to read and to write; the caller closes it.
+ * The name goes to `*name` and is freed by the caller, who has it added or
+ * removes the file; with NULL the file has no name and goes when it is closed.
+ */
+int batch_fresh_file(struct batch *b, const char *prefix, char **name,
+		     struct error *err);
+
+/*
  * Have `name` (a file or directory in the folder) renamed to `dest` (relative
  * to the store's root) at publication. An object that already exists there
  * wins and ours is dropped: equal names mean equal contents.

@@ -135,14 +135,9 @@ int blob_writer_new(struct batch *b, struct blob_writer **ret,
 	w->fd = -1;
 	if (hash_new(&w->hash, err) < 0)
 		return -1;
-	w->name = batch_fresh_name(b, "blob", err);
-	if (!w->name)
-		return -1;
-	w->fd = openat(batch_fd(b), w->name,
-		       O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	w->fd = batch_fresh_file(b, "blob", &w->name, err);
 	if (w->fd < 0)
-		return error_sys(err, errno, "cannot create '%s/%s'",
-				 batch_path(b), w->name);
+		return -1;
 	*ret = steal_pointer(&w);
 	return 0;
 }

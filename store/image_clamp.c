@@ -1,10 +1,9 @@
 /* Layers without times later than some moment: other layers, as tars. */
-#include <fcntl.h>
 
 #include "store/image.h"
 #include "store/layer_internal.h"
 
-static int write_tar(struct layer *l, const char *name, int64_t epoch,
+static int write_tar(struct layer *l, char **name, int64_t epoch,
 		     struct digest *diff_id, struct error *err)
 {
 	AUTO(sink_free) struct sink *file = NULL;
@@ -12,15 +11,12 @@ static int write_tar(struct layer *l, const char *name, int64_t epoch,
 	AUTO(sink_free) struct sink *both = NULL;
 	uint64_t size;
 	int rc;
-	autoclose int fd =
-		openat(batch_fd(l->batch), name,
-		       O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	autoclose int fd = batch_fresh_file(l->batch, "clamped", name, err);
 
 	if (fd < 0)
-		return error_sys(err, errno, "cannot create '%s/%s'",
-				 batch_path(l->batch), name);
-	if (sink_to_fd(fd, name, &file, err) < 0 || sink_hash(&hash, err) < 0 ||
-	    sink_tee(file, hash, &both, err) < 0)
+		return -1;
+	if (sink_to_fd(fd, *name, &file, err) < 0 ||
+	    sink_hash(&hash, err) < 0 || sink_tee(file, hash, &both, err) < 0)
 		return -1;
 	pthread_mutex_lock(&l->lock);
 	rc = layer_pack(l, &epoch, both, err);
@@ -30,17 +26,17 @@ static int write_tar(struct layer *l, const char *name, int64_t epoch,
 	sink_hash_result(hash, diff_id, &size);
 	if (close(steal_fd(&fd)) < 0)
 		return error_sys(err, errno, "cannot write '%s/%s'",
-				 batch_path(l->batch), name);
+				 batch_path(l->batch), *name);
 	return 0;
 }
 
 static int clamp(struct layer *l, int64_t epoch, struct layer **ret,
 		 struct error *err)
 {
-	autofree char *name = batch_fresh_name(l->batch, "clamped", err);
+	autofree char *name = NULL;
 	struct digest diff_id;
 
-	if (!name || write_tar(l, name, epoch, &diff_id, err) < 0)
+	if (write_tar(l, &name, epoch, &diff_id, err) < 0)
 		return -1;
 	return layer_from_tar(l->batch, name, &diff_id, ret, err);
 }

@@ -1,6 +1,5 @@
 #include "store/import_members.h"
 
-#include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -52,14 +51,9 @@ static int store_file(struct members *a, struct stream *contents,
 	struct batch *b = a->source.batch;
 	autoclose int fd = -1;
 
-	m->name = batch_fresh_name(b, "member", err);
-	if (!m->name)
-		return -1;
-	fd = openat(batch_fd(b), m->name,
-		    O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	fd = batch_fresh_file(b, "member", &m->name, err);
 	if (fd < 0)
-		return error_sys(err, errno, "cannot create '%s/%s'",
-				 batch_path(b), m->name);
+		return -1;
 	if (sink_hash(&hash, err) < 0 ||
 	    sink_to_fd(fd, m->name, &file, err) < 0 ||
 	    sink_tee(hash, file, &both, err) < 0 ||

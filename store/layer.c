@@ -4,6 +4,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "store/base/io.h"
 #include "store/base/path.h"
 
 #define SNAPSHOT_PREFIX "snapshot:"
@@ -240,15 +241,12 @@ static int write_empty_tar(struct batch *b, const struct digest *diff_id,
 			   struct layer **ret, struct error *err)
 {
 	static const char zeros[EMPTY_TAR_SIZE];
-	autofree char *name = batch_fresh_name(b, "empty", err);
-	autoclose int fd = -1;
+	autofree char *name = NULL;
+	autoclose int fd = batch_fresh_file(b, "empty", &name, err);
 
-	if (!name)
+	if (fd < 0 ||
+	    io_write(fd, zeros, sizeof(zeros), "an empty layer", err) < 0)
 		return -1;
-	fd = openat(batch_fd(b), name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC,
-		    0600);
-	if (fd < 0 || write(fd, zeros, sizeof(zeros)) != sizeof(zeros))
-		return error_sys(err, errno, "cannot write an empty layer");
 	return layer_from_tar(b, name, diff_id, ret, err);
 }
 

@@ -1,5 +1,4 @@
 /* The bytes of a layer, wherever they are. */
-#include <fcntl.h>
 #include <string.h>
 
 #include "store/blob.h"
@@ -108,16 +107,11 @@ int layer_open_hashed(struct layer *l, struct stream **hash,
 static int stream_from_tree(struct layer *l, struct stream **ret,
 			    struct error *err)
 {
-	autofree char *name = batch_fresh_name(l->batch, "stream", err);
 	AUTO(sink_free) struct sink *sink = NULL;
-	autoclose int fd = -1;
+	autoclose int fd = batch_fresh_file(l->batch, "stream", NULL, err);
 
-	if (!name)
+	if (fd < 0)
 		return -1;
-	fd = openat(batch_fd(l->batch), name,
-		    O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-	if (fd < 0 || unlinkat(batch_fd(l->batch), name, 0) < 0)
-		return error_sys(err, errno, "cannot write a layer's tar");
 	if (sink_to_fd(fd, "a layer's tar", &sink, err) < 0 ||
 	    layer_pack(l, NULL, sink, err) < 0)
 		return -1;

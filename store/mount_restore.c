@@ -1,6 +1,5 @@
 #include "store/mount_restore.h"
 
-#include <fcntl.h>
 #include <pthread.h>
 #include <string.h>
 
@@ -66,21 +65,6 @@ void mount_restore_free(struct mount_restore *r)
 
 /* ---- packs ---- */
 
-static int open_aside(struct mount_restore *r, struct error *err)
-{
-	autofree char *name = batch_fresh_name(r->batch, "pack", err);
-	autoclose int fd = -1;
-
-	if (!name)
-		return -1;
-	fd = openat(batch_fd(r->batch), name,
-		    O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-	if (fd < 0 || unlinkat(batch_fd(r->batch), name, 0) < 0)
-		return error_sys(err, errno, "cannot create '%s/%s'",
-				 batch_path(r->batch), name);
-	return steal_fd(&fd);
-}
-
 static int open_stream(struct mount_restore *r, const struct mount_pack *p,
 		       struct stream **ret, struct error *err)
 {
@@ -107,7 +91,7 @@ static int fetch(struct mount_restore *r, const struct mount_pack *p,
 
 	if (open_stream(r, p, &from, err) < 0)
 		return -1;
-	fd = open_aside(r, err);
+	fd = batch_fresh_file(r->batch, "pack", NULL, err);
 	if (fd < 0 || sink_to_fd(fd, "a pack of cache mounts", &to, err) < 0 ||
 	    stream_copy(from, to, err) < 0)
 		return -1;

@@ -60,14 +60,9 @@ static int open_pack(struct mount_save *s, struct error *err)
 	static const struct digest unset;
 	struct pack_file *p = &s->open;
 
-	p->name = batch_fresh_name(s->batch, "pack", err);
-	if (!p->name)
-		return -1;
-	p->fd = openat(batch_fd(s->batch), p->name,
-		       O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	p->fd = batch_fresh_file(s->batch, "pack", &p->name, err);
 	if (p->fd < 0)
-		return error_sys(err, errno, "cannot create '%s/%s'",
-				 batch_path(s->batch), p->name);
+		return -1;
 	if (sink_to_fd(p->fd, p->name, &p->file, err) < 0 ||
 	    sink_hash(&p->hash, err) < 0 ||
 	    sink_tee(p->file, p->hash, &p->both, err) < 0 ||
