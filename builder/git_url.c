@@ -6,6 +6,7 @@
 
 #include "registry/url.h"
 #include "store/base/path.h"
+#include "store/base/text.h"
 
 #define WHAT	   "reading a git URL"
 #define HEX	   "0123456789abcdef"
@@ -45,8 +46,7 @@ int git_checksum_parse(const char *text, char **ret, struct error *err)
 
 	if (!lower)
 		return error_nomem(err, WHAT);
-	for (char *p = lower; *p; p++)
-		*p = (char)tolower((unsigned char)*p);
+	text_lower(lower);
 	if (len < PREFIX_MIN || len > SHA256_LEN || strspn(lower, HEX) != len) {
 		free(lower);
 		return error_set(err, ERROR_DOCKERFILE,
@@ -267,8 +267,7 @@ static int set_host(struct git_url *u, const char *text, size_t len,
 		    !strchr(".-_:[]%", text[i]))
 			return refuse(err, "its host is no valid name");
 	u->host = strndup(text, len);
-	for (char *p = u->host; p && *p; p++)
-		*p = (char)tolower((unsigned char)*p);
+	text_lower(u->host);
 	return u->host ? 0 : error_nomem(err, WHAT);
 }
 

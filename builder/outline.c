@@ -1,6 +1,5 @@
 #include "builder/outline.h"
 
-#include <ctype.h>
 #include <string.h>
 #include <strings.h>
 
@@ -8,6 +7,7 @@
 #include "registry/base64.h"
 #include "store/base/json.h"
 #include "store/base/json_text.h"
+#include "store/base/text.h"
 
 #define WHAT "describing the Dockerfile"
 
@@ -69,12 +69,9 @@ static const char *stage_name(const struct instruction *from)
 static int set_name(json_t *object, const char *name)
 {
 	char text[256];
-	size_t i;
 
-	for (i = 0; name[i] && i + 1 < sizeof(text); i++)
-		text[i] = (char)tolower((unsigned char)name[i]);
-	text[i] = '\0';
-	return set_text(object, "name", text);
+	return set_text(object, "name",
+			text_copy_lower(text, sizeof(text), name));
 }
 
 static const struct instruction *last_stage(const struct dockerfile *df)

@@ -4,6 +4,7 @@
 #include <strings.h>
 
 #include "builder/plan_internal.h"
+#include "store/base/text.h"
 
 #define WHAT "reading build arguments"
 
@@ -83,14 +84,12 @@ static void predefine_target(struct planner *pl)
 {
 	const char *name = target_stage_name(pl);
 	autofree char *lower = strdup(name ? name : "default");
-	char *p;
 
 	if (!lower) {
 		pl->globals.list.failed = true;
 		return;
 	}
-	for (p = lower; *p; p++)
-		*p = (char)tolower((unsigned char)*p);
+	text_lower(lower);
 	predefine(pl, "TARGETSTAGE", lower);
 }
 
@@ -264,12 +263,10 @@ static int add_proxy(const char *name, const char *value,
 		     struct error *err)
 {
 	autofree char *lower = strdup(name);
-	char *p;
 
 	if (!lower)
 		return error_nomem(err, WHAT);
-	for (p = lower; *p; p++)
-		*p = (char)tolower((unsigned char)*p);
+	text_lower(lower);
 	if (!vars_get(env, name))
 		strv_env_set(ret, name, value);
 	if (!vars_get(env, lower))

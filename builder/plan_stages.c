@@ -5,6 +5,7 @@
 #include "builder/plan_internal.h"
 #include "parser/suggest.h"
 #include "store/base/array.h"
+#include "store/base/text.h"
 
 #define WHAT "reading stages"
 
@@ -40,10 +41,9 @@ static int allocate(struct planner *pl, struct error *err)
 
 static char *lower_copy(const char *text)
 {
-	char *copy = strdup(text), *p;
+	char *copy = strdup(text);
 
-	for (p = copy; p && *p; p++)
-		*p = (char)tolower((unsigned char)*p);
+	text_lower(copy);
 	return copy;
 }
 

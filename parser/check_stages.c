@@ -9,6 +9,7 @@
 #include "parser/mount.h"
 #include "store/base/map.h"
 #include "store/base/quote.h"
+#include "store/base/text.h"
 
 /* Names longer than this refer to nothing. */
 enum { MAX_NAME = 256 };
@@ -51,8 +52,7 @@ static bool lower(const char *name, char ret[MAX_NAME], size_t *len)
 	*len = strlen(name);
 	if (*len >= MAX_NAME)
 		return false;
-	for (size_t i = 0; i <= *len; i++)
-		ret[i] = (char)tolower((unsigned char)name[i]);
+	text_copy_lower(ret, MAX_NAME, name);
 	return true;
 }
 

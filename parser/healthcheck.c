@@ -7,6 +7,7 @@
 
 #include "store/base/duration.h"
 #include "store/base/quote.h"
+#include "store/base/text.h"
 
 static int parse_interval(const struct instruction *in, const char *flag,
 			  int64_t *ns, struct error *err)
@@ -60,14 +61,11 @@ static int refuse_type(const char *type, struct error *err)
 {
 	char upper[128];
 	struct quoted storage;
-	size_t i;
 
-	for (i = 0; type[i] && i + 1 < sizeof(upper); i++)
-		upper[i] = (char)toupper((unsigned char)type[i]);
-	upper[i] = '\0';
-	return error_set(err, ERROR_DOCKERFILE,
-			 "Unknown type %s in HEALTHCHECK (try CMD)",
-			 quote(&storage, upper));
+	return error_set(
+		err, ERROR_DOCKERFILE,
+		"Unknown type %s in HEALTHCHECK (try CMD)",
+		quote(&storage, text_copy_upper(upper, sizeof(upper), type)));
 }
 
 static int check_command(const struct instruction *in, bool *none,

@@ -10,6 +10,7 @@
 #include "store/base/buf.h"
 #include "store/base/quote.h"
 #include "store/base/rune.h"
+#include "store/base/text.h"
 
 /* What is left of a line, and how to read it. */
 struct rest {
@@ -73,13 +74,9 @@ static int refuse_unknown(const char *keyword, struct error *err)
 	const char *near = suggest(keyword, names, ARRAY_LEN(names), true);
 	char upper[256];
 	struct hint storage;
-	size_t i;
 
-	for (i = 0; keyword[i] && i + 1 < sizeof(upper); i++)
-		upper[i] = (char)toupper((unsigned char)keyword[i]);
-	upper[i] = '\0';
 	return error_set(err, ERROR_DOCKERFILE, "unknown instruction: %s%s",
-			 upper,
+			 text_copy_upper(upper, sizeof(upper), keyword),
 			 near ? hint(&storage, near) : guess_meaning(keyword));
 }
 

@@ -8,6 +8,7 @@
 #include "parser/lint_internal.h"
 #include "store/base/buf.h"
 #include "store/base/rune.h"
+#include "store/base/text.h"
 
 void lint_report_release(struct lint_report *r)
 {
@@ -147,10 +148,8 @@ static void lint_text(struct linter *l)
 static char *lower_name(const struct instruction *from)
 {
 	char *name = from->args.len == 3 ? strdup(from->args.items[2]) : NULL;
-	size_t i;
 
-	for (i = 0; name && name[i]; i++)
-		name[i] = (char)tolower((unsigned char)name[i]);
+	text_lower(name);
 	return name;
 }
 

@@ -1,6 +1,5 @@
 #include "registry/login.h"
 
-#include <ctype.h>
 #include <fcntl.h>
 #include <openssl/crypto.h>
 #include <string.h>
@@ -13,6 +12,7 @@
 #include "store/base/json.h"
 #include "store/base/lock.h"
 #include "store/base/path.h"
+#include "store/base/text.h"
 
 #define FILE_MAX ((size_t)4 << 20)
 #define HUB	 "docker.io"
@@ -53,8 +53,7 @@ char *login_domain(const char *text, struct error *err)
 		return NULL;
 	}
 	/* Other tools look for the name as it is usually written. */
-	for (char *p = ref.domain; *p; p++)
-		*p = (char)tolower((unsigned char)*p);
+	text_lower(ref.domain);
 	return steal_pointer(&ref.domain);
 }
 

@@ -5,6 +5,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "store/base/text.h"
+
 #define URL_MAX_LEN ((size_t)16 << 10)
 
 static int refuse(struct error *err, const char *text, const char *why)
@@ -31,8 +33,7 @@ static char *dup_lower(const char *text, size_t len)
 {
 	char *copy = strndup(text, len);
 
-	for (char *p = copy; p && *p; p++)
-		*p = (char)tolower((unsigned char)*p);
+	text_lower(copy);
 	return copy;
 }
 

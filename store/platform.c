@@ -6,6 +6,7 @@
 #include <sys/utsname.h>
 
 #include "store/base/cleanup.h"
+#include "store/base/text.h"
 
 /* What people and `uname -m` write, and what images say. */
 static const struct {
@@ -33,15 +34,6 @@ static const struct {
 	{ "amd64", "v1" },
 	{ "arm64", "v8" },
 };
-
-static void copy_lower(char *dst, size_t size, const char *src)
-{
-	size_t i;
-
-	for (i = 0; i + 1 < size && src[i]; i++)
-		dst[i] = (char)tolower((unsigned char)src[i]);
-	dst[i] = '\0';
-}
 
 static void set_text(char *dst, size_t size, const char *src)
 {
@@ -79,9 +71,9 @@ static void normalize(struct platform *p)
 
 void platform_normalize(struct platform *p)
 {
-	copy_lower(p->os, sizeof(p->os), p->os);
-	copy_lower(p->arch, sizeof(p->arch), p->arch);
-	copy_lower(p->variant, sizeof(p->variant), p->variant);
+	text_lower(p->os);
+	text_lower(p->arch);
+	text_lower(p->variant);
 	normalize(p);
 }
 
@@ -91,7 +83,7 @@ struct platform platform_host(void)
 	struct utsname machine;
 
 	if (uname(&machine) == 0)
-		copy_lower(p.arch, sizeof(p.arch), machine.machine);
+		text_copy_lower(p.arch, sizeof(p.arch), machine.machine);
 	normalize(&p);
 	return p;
 }

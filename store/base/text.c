@@ -1,5 +1,7 @@
 #include "store/base/text.h"
 
+#include <ctype.h>
+
 #define DISTANCE_MAX_LEN 64
 
 static size_t min3(size_t a, size_t b, size_t c)
@@ -30,4 +32,32 @@ size_t text_distance(const char *a, size_t a_len, const char *b, size_t b_len)
 		}
 	}
 	return row[b_len];
+}
+
+void text_lower(char *text)
+{
+	for (; text && *text; text++)
+		*text = (char)tolower((unsigned char)*text);
+}
+
+/* `src` through `change` into `dst`. */
+static char *copy_changed(char *dst, size_t size, const char *src,
+			  int (*change)(int c))
+{
+	size_t i;
+
+	for (i = 0; src[i] && i + 1 < size; i++)
+		dst[i] = (char)change((unsigned char)src[i]);
+	dst[i] = '\0';
+	return dst;
+}
+
+char *text_copy_lower(char *dst, size_t size, const char *src)
+{
+	return copy_changed(dst, size, src, tolower);
+}
+
+char *text_copy_upper(char *dst, size_t size, const char *src)
+{
+	return copy_changed(dst, size, src, toupper);
 }

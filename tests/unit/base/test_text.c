@@ -1,4 +1,4 @@
-/* Text: durations, quoting. */
+/* Text: durations, quoting, case. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -10,6 +10,7 @@
 #include "store/base/cleanup.h"
 #include "store/base/duration.h"
 #include "store/base/quote.h"
+#include "store/base/text.h"
 
 static void durations_are_read_like_go_does(void **state)
 {
@@ -95,12 +96,25 @@ static void quoted_text_stays_on_one_line(void **state)
 	assert_string_equal(storage.text + strlen(storage.text) - 4, "...\"");
 }
 
+static void letters_change_their_case(void **state)
+{
+	char text[] = "MiXed 1\xc3\x84", cut[4];
+
+	(void)state;
+	text_lower(text);
+	assert_string_equal(text, "mixed 1\xc3\x84");
+	text_lower(NULL);
+	assert_string_equal(text_copy_lower(cut, sizeof(cut), "AbCd"), "abc");
+	assert_string_equal(text_copy_upper(cut, sizeof(cut), "ab"), "AB");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(durations_are_read_like_go_does),
 		cmocka_unit_test(bad_durations_are_refused),
 		cmocka_unit_test(quoted_text_stays_on_one_line),
+		cmocka_unit_test(letters_change_their_case),
 	};
 
 	return cmocka_run_group_tests_name("text", tests, NULL, NULL);
