@@ -3,8 +3,10 @@
  * file. It is read only by the machine that wrote it, so numbers are in its own
  * byte order; a file that is damaged in any way is forgotten as a whole.
  *
- * In memory it stays as it is on disk, with a table of places beside it: a
- * context may have hundreds of thousands of files, and each build reads it all.
+ * In memory it stays as it is on disk: a context may have hundreds of thousands
+ * of files, and each build reads it all. It asks for them in the order of the
+ * build before, mostly; for what is not where it was expected there is a table
+ * of places.
  */
 #include "store/file_digests.h"
 
@@ -48,8 +50,9 @@ struct file_digests {
 	struct timespec opened;
 	pthread_mutex_t lock; /* guards what follows */
 	struct buf file;      /* as on disk; the header is set when saved */
+	size_t expected;      /* the number of the record asked for next */
 	uint32_t *slots;      /* by device and inode: a record's number + 1 */
-	size_t n_slots;
+	size_t n_slots;	      /* 0: there is no table yet */
 	bool changed;
 };
 
@@ -79,6 +82,11 @@ static struct stamp stamp_of(const struct stat *st)
 	return s;
 }
 
+static bool is_same_file(const struct stamp *a, const struct stamp *b)
+{
+	return a->inode == b->inode && a->device == b->device;
+}
+
 /* The slot of the file's record, or the empty one where it belongs. */
 static uint32_t *find_slot(const struct file_digests *f, const struct stamp *s)
 {
@@ -86,12 +94,8 @@ static uint32_t *find_slot(const struct file_digests *f, const struct stamp *s)
 
 	for (at >>= 32;; at++) {
 		uint32_t *slot = &f->slots[at & (f->n_slots - 1)];
-		const struct stamp *found;
 
-		if (*slot == 0)
-			return slot;
-		found = &records(f)[*slot - 1].stamp;
-		if (found->inode == s->inode && found->device == s->device)
+		if (*slot == 0 || is_same_file(&records(f)[*slot - 1].stamp, s))
 			return slot;
 	}
 }
@@ -113,6 +117,19 @@ static int make_slots(struct file_digests *f, struct error *err)
 	for (size_t i = 0; i < n; i++)
 		*find_slot(f, &records(f)[i].stamp) = (uint32_t)i + 1;
 	return 0;
+}
+
+static int need_slots(struct file_digests *f, struct error *err)
+{
+	return f->n_slots ? 0 : make_slots(f, err);
+}
+
+/* After the records were put in another order. */
+static void drop_slots(struct file_digests *f)
+{
+	free(f->slots);
+	f->slots = NULL;
+	f->n_slots = f->expected = 0;
 }
 
 static void digest_records(const struct buf *file, struct digest *ret)
@@ -179,7 +196,7 @@ static int open_digests(struct file_digests *f, struct store *s,
 	     !is_whole(&f->file)) &&
 	    start_empty(f, err) < 0)
 		return -1;
-	return make_slots(f, err);
+	return 0;
 }
 
 int file_digests_open(struct store *s, const char *identity,
@@ -207,25 +224,42 @@ void file_digests_free(struct file_digests *f)
 	free(f);
 }
 
+/* NULL: there is none. */
+static struct record *find_record(struct file_digests *f,
+				  const struct stamp *stamp)
+{
+	struct error ignored;
+	uint32_t at;
+
+	if (f->expected >= n_records(f) ||
+	    !is_same_file(&records(f)[f->expected].stamp, stamp)) {
+		if (need_slots(f, &ignored) < 0)
+			return NULL;
+		at = *find_slot(f, stamp);
+		if (at == 0)
+			return NULL;
+		f->expected = at - 1;
+	}
+	return &records(f)[f->expected++];
+}
+
 bool file_digests_get(struct file_digests *f, const struct stat *st,
 		      struct digest *ret, bool *plain)
 {
 	struct stamp stamp = stamp_of(st);
+	struct record *r;
 	bool known = false;
-	uint32_t at;
 
 	pthread_mutex_lock(&f->lock);
-	at = *find_slot(f, &stamp);
-	if (at > 0) {
-		struct record *r = records(f) + at - 1;
-
+	r = find_record(f, &stamp);
+	if (r) {
 		r->idle = 0;
 		known = !memcmp(&r->stamp, &stamp, sizeof(stamp));
-		if (known) {
-			*plain = r->plain;
-			snprintf(ret->text, sizeof(ret->text), "sha256:%.*s",
-				 DIGEST_HEX_LEN, r->hex);
-		}
+	}
+	if (known) {
+		*plain = r->plain;
+		snprintf(ret->text, sizeof(ret->text), "sha256:%.*s",
+			 DIGEST_HEX_LEN, r->hex);
 	}
 	pthread_mutex_unlock(&f->lock);
 	return known;
@@ -258,8 +292,11 @@ static bool is_settled(const struct file_digests *f, const struct stat *st)
 static int put_record(struct file_digests *f, const struct record *r,
 		      struct error *err)
 {
-	uint32_t *slot = find_slot(f, &r->stamp);
+	uint32_t *slot;
 
+	if (need_slots(f, err) < 0)
+		return -1;
+	slot = find_slot(f, &r->stamp);
 	f->changed = true;
 	if (*slot) {
 		records(f)[*slot - 1] = *r;
@@ -316,7 +353,8 @@ static int save(struct file_digests *f, struct batch *b, struct error *err)
 	if (batch_take_record(b, f->dest, &f->file, err) < 0 ||
 	    start_empty(f, err) < 0)
 		return -1;
-	return make_slots(f, err);
+	drop_slots(f);
+	return 0;
 }
 
 int file_digests_save(struct file_digests *f, struct batch *b,
