@@ -196,31 +196,36 @@ static int judge(struct journey *j, struct http_exchange *x, struct error *err)
 	}
 }
 
+/* Ask once more: 1 with the answer in `*ret`; 0: go on; -1: it failed. */
+static int go_on(struct journey *j, struct reply *ret, struct error *err)
+{
+	AUTO(http_exchange_free) struct http_exchange *x = NULL;
+	int verdict;
+
+	if (send_once(j, &x, err) < 0)
+		return -1;
+	if (at_registry(j))
+		client_warn(j->r, j->h, &x->headers);
+	verdict = judge(j, x, err);
+	if (verdict > 0) {
+		ret->x = steal_pointer(&x);
+		ret->url = j->url;
+		j->url = (struct url){ 0 };
+	}
+	return verdict;
+}
+
 int request_send(struct registry *r, struct host *h, const struct request *rq,
 		 struct reply *ret, struct error *err)
 {
 	AUTO(journey_release)
 	struct journey j = { .r = r, .h = h, .rq = rq };
+	int verdict = 0;
 
 	if (set_out(&j, err) < 0 ||
 	    authorize(r, h, &rq->access, NULL, &j.shown, err) < 0)
 		return -1;
-	for (;;) {
-		AUTO(http_exchange_free) struct http_exchange *x = NULL;
-		int verdict;
-
-		if (send_once(&j, &x, err) < 0)
-			return -1;
-		if (at_registry(&j))
-			client_warn(r, h, &x->headers);
-		verdict = judge(&j, x, err);
-		if (verdict < 0)
-			return -1;
-		if (verdict > 0) {
-			ret->x = steal_pointer(&x);
-			ret->url = j.url;
-			j.url = (struct url){ 0 };
-			return 0;
-		}
-	}
+	while (!verdict)
+		verdict = go_on(&j, ret, err);
+	return verdict < 0 ? -1 : 0;
 }

@@ -222,9 +222,7 @@ int view_get_node(struct view *v, const char *path, struct view_node *ret,
 		return -1;
 	/* Of no layers at all there is still a root. */
 	if (!*path && !v->n) {
-		ret->meta = (struct tree_entry){
-			.entry = { .path = "", .type = ENTRY_DIR, .mode = 0755 }
-		};
+		ret->meta = view_layer_root();
 		return 1;
 	}
 	found = find_top(v, dir, path, &ret->meta, &at, err);

@@ -120,9 +120,7 @@ static int stat_in_tar(struct view_layer *vl, const char *path,
 
 	/* The root has no entry of its own. */
 	if (!*path) {
-		*ret = (struct tree_entry){
-			.entry = { .path = "", .type = ENTRY_DIR, .mode = 0755 }
-		};
+		*ret = view_layer_root();
 		return 1;
 	}
 	item = find_in_tar(vl, path, &name);

@@ -11,6 +11,14 @@
 
 struct view_layer;
 
+/* The root as it is where no entry tells about it. */
+static inline struct tree_entry view_layer_root(void)
+{
+	return (struct tree_entry){
+		.entry = { .path = "", .type = ENTRY_DIR, .mode = 0755 },
+	};
+}
+
 /* Opened on first use: nothing is fetched or extracted here. */
 int view_layer_new(struct layer *l, struct view_layer **ret, struct error *err);
 void view_layer_free(struct view_layer *vl);

@@ -15,6 +15,10 @@ struct walk {
 	char *done; /* resolved directory, "" for the root */
 	char *left; /* components to go */
 	unsigned links;
+	bool follow; /* a link at the end, too */
+	/* What was found; where, unless NULL, of what is absent as well. */
+	struct view_node *ret;
+	char **resolved;
 };
 
 static void walk_release(struct walk *w)
@@ -63,37 +67,60 @@ static void go_up(struct walk *w)
 	*(slash ? slash : w->done) = '\0';
 }
 
+static int enter(struct walk *w, char **path)
+{
+	free(w->done);
+	w->done = steal_pointer(path);
+	return 2;
+}
+
 /* What is absent has no links: the rest is only cleaned. */
-static int end_absent(struct walk *w, const char *path, char **resolved,
-		      struct error *err)
+static int end_absent(const struct walk *w, const char *path, struct error *err)
 {
 	autofree char *whole = view_join(path, w->left + strspn(w->left, "/"));
 
-	if (whole && resolved)
-		*resolved = path_clean_rooted(whole);
-	if (!whole || (resolved && !*resolved))
+	if (whole && w->resolved)
+		*w->resolved = path_clean_rooted(whole);
+	if (!whole || (w->resolved && !*w->resolved))
 		return error_nomem(err, "resolving a path");
 	return 0;
 }
 
-static int end_found(const char *path, char **resolved, struct error *err)
+static int end_found(const struct walk *w, const char *path, struct error *err)
 {
-	if (!resolved)
+	if (!w->resolved)
 		return 1;
-	*resolved = strdup(path);
-	return *resolved ? 1 : error_nomem(err, "resolving a path");
+	*w->resolved = strdup(path);
+	return *w->resolved ? 1 : error_nomem(err, "resolving a path");
+}
+
+/* At `node`, which is at `path`; answers as step() does. */
+static int arrive(struct walk *w, char **path, struct view_node *node,
+		  struct error *err)
+{
+	enum entry_type type = node->meta.entry.type;
+	bool is_last = at_last_component(w);
+
+	if (type == ENTRY_SYMLINK && (w->follow || !is_last))
+		return follow_link(w, node->meta.entry.link, err) < 0 ? -1 : 2;
+	if (is_last) {
+		*w->ret = *node;
+		*node = (struct view_node){ 0 };
+		return end_found(w, *path, err);
+	}
+	if (type != ENTRY_DIR)
+		return error_sys(err, ENOTDIR, "'%s'", *path);
+	return enter(w, path);
 }
 
 /*
- * Go one component further: 2 to go on, 1 when that was the end and `ret` is
- * set, 0 when it is absent, -1.
+ * Go one component further: 2 to go on, 1 when that was the end and the node
+ * is found, 0 when it is absent, -1.
  */
-static int step(struct walk *w, const char *component, bool follow,
-		struct view_node *ret, char **resolved, struct error *err)
+static int step(struct walk *w, const char *component, struct error *err)
 {
 	AUTO(view_node_release) struct view_node node = { 0 };
 	autofree char *path = view_join(w->done, component);
-	enum entry_type type;
 	int found;
 
 	if (!path)
@@ -102,31 +129,15 @@ static int step(struct walk *w, const char *component, bool follow,
 		return error_sys(err, ENAMETOOLONG, "cannot resolve '%.100s'",
 				 path);
 	/* On the way to many files the same directories are passed. */
-	if (!at_last_component(w) && view_knows_dir(w->view, path)) {
-		free(w->done);
-		w->done = steal_pointer(&path);
-		return 2;
-	}
+	if (!at_last_component(w) && view_knows_dir(w->view, path))
+		return enter(w, &path);
 	found = view_get_node(w->view, path, &node, err);
-	if (found <= 0)
-		return found < 0 ? -1 : end_absent(w, path, resolved, err);
-	type = node.meta.entry.type;
-	if (type == ENTRY_SYMLINK && (follow || !at_last_component(w)))
-		return follow_link(w, node.meta.entry.link, err) < 0 ? -1 : 2;
-	if (type != ENTRY_DIR && !at_last_component(w))
-		return error_sys(err, ENOTDIR, "'%s'", path);
-	if (at_last_component(w)) {
-		*ret = node;
-		node = (struct view_node){ 0 };
-		return end_found(path, resolved, err);
-	}
-	free(w->done);
-	w->done = steal_pointer(&path);
-	return 2;
+	if (found < 0)
+		return -1;
+	return found ? arrive(w, &path, &node, err) : end_absent(w, path, err);
 }
 
-static int look_up(struct walk *w, bool follow, struct view_node *ret,
-		   char **resolved, struct error *err)
+static int look_up(struct walk *w, struct error *err)
 {
 	int rc = 2;
 
@@ -135,15 +146,15 @@ static int look_up(struct walk *w, bool follow, struct view_node *ret,
 
 		if (!component) {
 			/* Ended in a directory: "", "a/..", "/". */
-			rc = view_get_node(w->view, w->done, ret, err);
-			return rc > 0 ? end_found(w->done, resolved, err) : rc;
+			rc = view_get_node(w->view, w->done, w->ret, err);
+			return rc > 0 ? end_found(w, w->done, err) : rc;
 		}
 		if (!strcmp(component, "."))
 			continue;
 		if (!strcmp(component, ".."))
 			go_up(w);
 		else
-			rc = step(w, component, follow, ret, resolved, err);
+			rc = step(w, component, err);
 	}
 	return rc;
 }
@@ -151,9 +162,13 @@ static int look_up(struct walk *w, bool follow, struct view_node *ret,
 int view_lookup(struct view *v, const char *path, bool follow,
 		struct view_node *ret, char **resolved, struct error *err)
 {
-	AUTO(walk_release) struct walk w = { .view = v };
 	AUTO(view_node_release) struct view_node node = { 0 };
 	char *where = NULL;
+	AUTO(walk_release)
+	struct walk w = { .view = v,
+			  .follow = follow,
+			  .ret = &node,
+			  .resolved = resolved ? &where : NULL };
 	int rc;
 
 	w.done = strdup("");
@@ -161,7 +176,7 @@ int view_lookup(struct view *v, const char *path, bool follow,
 	if (!w.done || !w.left)
 		return error_nomem(err, "resolving a path");
 	pthread_mutex_lock(&v->lock);
-	rc = look_up(&w, follow, &node, resolved ? &where : NULL, err);
+	rc = look_up(&w, err);
 	pthread_mutex_unlock(&v->lock);
 	if (rc < 0) {
 		free(where);

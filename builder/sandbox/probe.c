@@ -86,6 +86,18 @@ static void borrow(struct borrowed *b)
 	}
 }
 
+/* The folder `name` of `dir`, made; its path goes to `ret`. */
+static int make_part(const char *dir, const char *name, struct buf *ret,
+		     struct error *err)
+{
+	buf_printf(ret, "%s/%s", dir, name);
+	if (buf_check(ret, "a path", err) < 0)
+		return -1;
+	if (mkdir(ret->data, 0700) < 0)
+		return error_sys(err, errno, "cannot make '%s'", ret->data);
+	return 0;
+}
+
 /* By the OCI runtime at a path, or (NULL) by ourselves. */
 static int try_container(struct spawner *s, const char *dir,
 			 const char *runtime, struct error *err)
@@ -108,13 +120,9 @@ static int try_container(struct spawner *s, const char *dir,
 		.timeout_ms = PROBE_MS,
 	};
 
-	buf_printf(&upper, "%s/upper", dir);
-	buf_printf(&work, "%s/work", dir);
-	if (buf_check(&upper, "a path", err) < 0 ||
-	    buf_check(&work, "a path", err) < 0)
+	if (make_part(dir, "upper", &upper, err) < 0 ||
+	    make_part(dir, "work", &work, err) < 0)
 		return -1;
-	if (mkdir(upper.data, 0700) < 0 || mkdir(work.data, 0700) < 0)
-		return error_sys(err, errno, "cannot make '%s'", upper.data);
 	borrow(&borrowed);
 	sb.upper = upper.data;
 	sb.work = work.data;

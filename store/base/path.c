@@ -16,6 +16,15 @@ static void drop_component(struct buf *out, size_t floor)
 	buf_truncate(out, len);
 }
 
+/* Append a component to `out`, whose first `start` bytes are none. */
+static void append_component(struct buf *out, size_t start, const char *name,
+			     size_t len)
+{
+	if (out->len > start)
+		buf_append_char(out, '/');
+	buf_append(out, name, len);
+}
+
 /*
  * Append the components of `path` to `out`, which holds `start` bytes that
  * stay ("/" or nothing). ".." that has nothing to remove is kept unless
@@ -23,26 +32,23 @@ static void drop_component(struct buf *out, size_t floor)
  */
 static void append_clean(struct buf *out, const char *path, bool rooted)
 {
-	size_t start = out->len, floor = start;
+	size_t start = out->len, floor = start, len;
 
-	while (*path) {
-		size_t len = strcspn(path, "/");
+	for (; *path; path += len, path += strspn(path, "/")) {
+		bool up;
 
-		if (len == 2 && path[0] == '.' && path[1] == '.') {
-			if (out->len > floor) {
-				drop_component(out, floor);
-			} else if (!rooted) {
-				buf_append_str(out,
-					       out->len > start ? "/.." : "..");
-				floor = out->len;
-			}
-		} else if (len && !(len == 1 && path[0] == '.')) {
-			if (out->len > start)
-				buf_append_char(out, '/');
-			buf_append(out, path, len);
+		len = strcspn(path, "/");
+		up = len == 2 && path[0] == '.' && path[1] == '.';
+		if (!len || (len == 1 && path[0] == '.') ||
+		    (up && rooted && out->len == floor))
+			continue;
+		if (up && out->len > floor) {
+			drop_component(out, floor);
+			continue;
 		}
-		path += len;
-		path += strspn(path, "/");
+		append_component(out, start, path, len);
+		if (up)
+			floor = out->len;
 	}
 }
 
