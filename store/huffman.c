@@ -1,7 +1,6 @@
 #include "store/huffman.h"
 
 #include <stdbool.h>
-#include <stdlib.h>
 #include <string.h>
 
 /* A symbol, or the root of a tree of them. */
@@ -11,26 +10,49 @@ struct node {
 	uint16_t parent;
 };
 
-static int compare_nodes(const void *a, const void *b)
+/* By the digit of their counts that `shift` tells; equals stay in order. */
+static void sort_by_digit(const struct node *from, size_t n, unsigned shift,
+			  struct node *to)
 {
-	const struct node *left = a, *right = b;
+	uint16_t place[256] = { 0 };
+	uint16_t next = 0;
 
-	if (left->count != right->count)
-		return left->count < right->count ? -1 : 1;
-	return left->symbol < right->symbol ? -1 : 1;
+	for (size_t i = 0; i < n; i++)
+		place[from[i].count >> shift & 0xff]++;
+	for (size_t i = 0; i < 256; i++) {
+		uint16_t here = place[i];
+
+		place[i] = next;
+		next = (uint16_t)(next + here);
+	}
+	for (size_t i = 0; i < n; i++)
+		to[place[from[i].count >> shift & 0xff]++] = from[i];
+}
+
+static void sort_nodes(struct node *nodes, size_t n, uint32_t max)
+{
+	struct node other[HUFFMAN_SYMBOLS_MAX];
+
+	for (unsigned shift = 0; shift < 32 && max >> shift; shift += 16) {
+		sort_by_digit(nodes, n, shift, other);
+		sort_by_digit(other, n, shift + 8, nodes);
+	}
 }
 
 static size_t list_leaves(const uint32_t *counts, size_t n, struct node *nodes)
 {
 	size_t n_leaves = 0;
+	uint32_t max = 0;
 
 	for (size_t i = 0; i < n; i++)
-		if (counts[i])
+		if (counts[i]) {
 			nodes[n_leaves++] = (struct node){
 				.count = counts[i],
 				.symbol = (uint16_t)i,
 			};
-	qsort(nodes, n_leaves, sizeof(*nodes), compare_nodes);
+			max = counts[i] > max ? counts[i] : max;
+		}
+	sort_nodes(nodes, n_leaves, max);
 	return n_leaves;
 }
 
@@ -104,7 +126,7 @@ static void make_fit(unsigned max, uint32_t *n_of)
 void huffman_lengths(const uint32_t *counts, size_t n, unsigned max,
 		     uint8_t *lengths)
 {
-	struct node nodes[2 * HUFFMAN_SYMBOLS_MAX];
+	struct node nodes[2 * HUFFMAN_SYMBOLS_MAX] = { { 0 } };
 	uint32_t n_of[16];
 	size_t n_leaves = list_leaves(counts, n, nodes), i = 0;
 
