@@ -58,23 +58,25 @@ static size_t hash(uint64_t v)
 	return (size_t)(v * 0x9e3779b97f4a7c15u >> (64 - HASH_BITS));
 }
 
-/* How many of the places looked at begin what came before in the data. */
+/*
+ * How many of the places looked at begin what came before in the data. Where
+ * nothing is remembered it is compared to the very beginning, as good as any
+ * other place: whether there is something is nothing a processor could foresee.
+ */
 static size_t count_repeats(const uint8_t *data, size_t len)
 {
-	uint16_t last[1 << HASH_BITS] = { 0 }; /* place / PLACE_STEP + 1 */
+	uint16_t last[1 << HASH_BITS] = { 0 }; /* place / PLACE_STEP */
 	size_t found = 0, put = 0;
 
 	for (size_t look = LOOK_STEP - LOOK_RUN; look + LOOK_RUN + 8 <= len;
 	     look += LOOK_STEP) {
 		for (; put < look; put += PLACE_STEP)
 			last[hash(load(data + put))] =
-				(uint16_t)(put / PLACE_STEP + 1);
+				(uint16_t)(put / PLACE_STEP);
 		for (size_t i = look; i < look + LOOK_RUN; i++) {
 			uint64_t v = load(data + i);
-			size_t place = last[hash(v)];
 
-			found += place &&
-				 load(data + (place - 1) * PLACE_STEP) == v;
+			found += load(data + last[hash(v)] * PLACE_STEP) == v;
 		}
 	}
 	return found;
