@@ -6,6 +6,7 @@
 
 #include "store/compress.h"
 #include "store/gzip_plain.h"
+#include "store/gzip_quick.h"
 #include "store/nature.h"
 
 #define TIMES 3 /* long enough to be judged, with repetitions */
@@ -31,6 +32,20 @@ static void check_reads_back(const uint8_t *packed, size_t packed_len,
 	free(plain);
 }
 
+static void check_quick(const uint8_t *data, size_t len)
+{
+	size_t room = gzip_quick_bound(len), n;
+	uint8_t *out = malloc(room);
+	struct gzip_quick *q = gzip_quick_new();
+
+	assert(out && q);
+	n = gzip_quick(q, data, len, out);
+	assert(n <= room);
+	check_reads_back(out, n, data, len);
+	gzip_quick_free(q);
+	free(out);
+}
+
 static void check(const uint8_t *data, size_t len)
 {
 	size_t room = gzip_plain_bound(len), n;
@@ -45,6 +60,7 @@ static void check(const uint8_t *data, size_t len)
 	assert(n <= room);
 	check_reads_back(out, n, data, len);
 	free(out);
+	check_quick(data, len);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
