@@ -110,12 +110,8 @@ static int end_step(const struct fetch_step *s, int done,
 		    const struct error *err)
 {
 	char text[sizeof(err->text)];
-	enum progress_end how = PROGRESS_DONE;
 
-	if (done < 0)
-		how = err->kind == ERROR_CANCELED ? PROGRESS_CANCELED
-						  : PROGRESS_ERROR;
-	progress_end(s->progress, s->number, how,
+	progress_end(s->progress, s->number, progress_outcome(done, err),
 		     done < 0 ? error_message(err, text, sizeof(text)) : NULL);
 	return done;
 }

@@ -341,8 +341,7 @@ static int end_failed(struct solver *s, struct node *n, struct error *err)
 
 	error_at_lines(err, n->step->first_line, n->step->last_line);
 	progress_end(s->options->progress, n->progress,
-		     err->kind == ERROR_CANCELED ? PROGRESS_CANCELED
-						 : PROGRESS_ERROR,
+		     progress_outcome(-1, err),
 		     error_message(err, text, sizeof(text)));
 	return -1;
 }

@@ -20,18 +20,13 @@ void session_step_end(struct session *s, unsigned step, int rc,
 
 	if (rc >= 0 && line)
 		progress_message(s->progress, step, line);
-	progress_end(s->progress, step, rc < 0 ? PROGRESS_ERROR : PROGRESS_DONE,
+	progress_end(s->progress, step, progress_outcome(rc, err),
 		     rc < 0 ? error_message(err, text, sizeof(text)) : NULL);
 }
 
 int session_transfer_end(struct session *s, int rc, const struct error *err)
 {
-	enum progress_end how = PROGRESS_DONE;
-
-	if (rc < 0)
-		how = err->kind == ERROR_CANCELED ? PROGRESS_CANCELED
-						  : PROGRESS_ERROR;
-	progress_end(s->progress, s->transfer_step, how,
+	progress_end(s->progress, s->transfer_step, progress_outcome(rc, err),
 		     rc < 0 ? "failed" : NULL);
 	return rc;
 }

@@ -268,6 +268,13 @@ void progress_usage(struct progress *p, unsigned step, uint64_t cpu_us,
 	leave(p);
 }
 
+enum progress_end progress_outcome(int rc, const struct error *err)
+{
+	if (rc >= 0)
+		return PROGRESS_DONE;
+	return err->kind == ERROR_CANCELED ? PROGRESS_CANCELED : PROGRESS_ERROR;
+}
+
 void progress_end(struct progress *p, unsigned step, enum progress_end how,
 		  const char *text)
 {

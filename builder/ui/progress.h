@@ -64,6 +64,9 @@ enum progress_end {
 	PROGRESS_ERROR,
 };
 
+/* How a step ends that returned `rc`; `err` counts when that is negative. */
+enum progress_end progress_outcome(int rc, const struct error *err);
+
 /* `text` is the error's message, else NULL. */
 void progress_end(struct progress *p, unsigned step, enum progress_end how,
 		  const char *text);
