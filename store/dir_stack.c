@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <string.h>
 
+#include "store/base/array.h"
 #include "store/base/path.h"
 
 void dir_stack_init(struct dir_stack *s, int root, bool lists)
@@ -90,18 +91,14 @@ static void set_level(struct dir_stack *s, size_t i, int fd)
 static int push(struct dir_stack *s, int fd, const char *path, size_t end,
 		struct error *err)
 {
-	if (s->depth == s->capacity) {
-		size_t more = s->capacity ? s->capacity * 2 : 16;
-		struct dir_stack_level *levels =
-			realloc(s->levels, more * sizeof(*levels));
+	struct dir_stack_level *levels =
+		array_room(s->levels, s->depth, &s->capacity, sizeof(*levels));
 
-		if (!levels) {
-			close(fd);
-			return error_nomem(err, "opening a directory");
-		}
-		s->levels = levels;
-		s->capacity = more;
+	if (!levels) {
+		close(fd);
+		return error_nomem(err, "opening a directory");
 	}
+	s->levels = levels;
 	buf_append(&s->path, path + s->path.len, end - s->path.len);
 	if (buf_check(&s->path, "opening a directory", err) < 0) {
 		close(fd);

@@ -1,6 +1,5 @@
 #include "store/store.h"
 
-#include <ctype.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <string.h>

@@ -1,6 +1,7 @@
 #include <limits.h>
 #include <string.h>
 
+#include "store/base/array.h"
 #include "store/tree_ahead.h"
 
 /* One directory on the way down. */
@@ -50,18 +51,12 @@ static int list(struct walk *w, struct tree_listing *ret, struct error *err)
 /* List the directory w->path and go on inside it. */
 static int descend(struct walk *w, struct error *err)
 {
-	struct level level = { .path_len = w->path.len };
+	struct level level = { .path_len = w->path.len }, *levels;
 
-	if (w->depth == w->capacity) {
-		size_t more = w->capacity ? w->capacity * 2 : 16;
-		struct level *levels =
-			realloc(w->levels, more * sizeof(*levels));
-
-		if (!levels)
-			return error_nomem(err, "walking a tree");
-		w->levels = levels;
-		w->capacity = more;
-	}
+	levels = array_room(w->levels, w->depth, &w->capacity, sizeof(*levels));
+	if (!levels)
+		return error_nomem(err, "walking a tree");
+	w->levels = levels;
 	if (list(w, &level.list, err) < 0)
 		return -1;
 	w->levels[w->depth++] = level;
