@@ -140,13 +140,16 @@ void huffman_lengths(const uint32_t *counts, size_t n, unsigned max,
 			lengths[nodes[i++].symbol] = (uint8_t)len;
 }
 
+/* Neighbours change places: bits, pairs of them, fours and eights. */
 static uint16_t reverse(uint16_t code, unsigned len)
 {
-	uint16_t ret = 0;
+	uint32_t v = code;
 
-	for (; len > 0; len--, code >>= 1)
-		ret = (uint16_t)(ret << 1 | (code & 1));
-	return ret;
+	v = (v & 0x5555) << 1 | (v >> 1 & 0x5555);
+	v = (v & 0x3333) << 2 | (v >> 2 & 0x3333);
+	v = (v & 0x0f0f) << 4 | (v >> 4 & 0x0f0f);
+	v = (v & 0x00ff) << 8 | v >> 8;
+	return (uint16_t)(v >> (16 - len));
 }
 
 void huffman_codes(const uint8_t *lengths, size_t n, uint16_t *codes)
