@@ -17,6 +17,9 @@ struct layer {
 	bool has_diff_id;
 	struct digest diff_id;
 	int64_t size; /* uncompressed, in bytes; -1: unknown */
+	/* Of what its diffID was computed from; not known of every layer. */
+	bool has_checksum;
+	struct checksum checksum;
 
 	struct tar_index *index; /* of the tar, once somebody looked in */
 	char *snapshot;		 /* id, when there is a tree; NULL: not known */
@@ -99,6 +102,14 @@ int layer_pack(struct layer *l, const int64_t *clamp, struct sink *to,
 	       struct error *err);
 
 /*
+ * The same, and `to` (NULL: nowhere) is finished. Learns the diffID, which is
+ * recorded, or checks that it is what it was; with `clamp`, it is another
+ * layer's and only told.
+ */
+int layer_pack_known(struct layer *l, const int64_t *clamp, struct sink *to,
+		     struct digest *diff_id, struct error *err);
+
+/*
  * layer_pass.c: compress the layer into `to`, which is not finished, and learn
  * or check its diffID, all in one reading (the lock is held). `ours`: pack it;
  * else what came from elsewhere passes through. Waits while others compress.
@@ -150,9 +161,5 @@ int layer_tree_may_have(struct layer *l, const char *path, struct error *err);
 
 /* Compute the diffID of a snapshot with the lock held. */
 int layer_need_diff_id(struct layer *l, struct error *err);
-
-/* Take what a pack computed for the diffID and record it (lock held). */
-int layer_learn_diff_id(struct layer *l, const struct digest *diff_id,
-			uint64_t size_bytes, struct error *err);
 
 #endif

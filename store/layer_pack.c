@@ -103,40 +103,79 @@ int layer_pack(struct layer *l, const int64_t *clamp, struct sink *to,
 	return pack_tree(l, clamp, to, err);
 }
 
-int layer_learn_diff_id(struct layer *l, const struct digest *diff_id,
-			uint64_t size_bytes, struct error *err)
+static int damaged(const struct layer *l, const char *now, struct error *err)
 {
-	if (l->has_diff_id) {
-		if (digest_equal(&l->diff_id, diff_id))
-			return 0;
-		return error_set(err, ERROR_INTEGRITY,
-				 "snapshot %s is damaged: its layer is now %s, "
-				 "not %s; remove it with `shale prune --all`",
-				 l->snapshot ? l->snapshot : "?", diff_id->text,
-				 l->diff_id.text);
-	}
+	return error_set(err, ERROR_INTEGRITY,
+			 "snapshot %s is damaged: its layer is now %s, not %s; "
+			 "remove it with `shale prune --all`",
+			 l->snapshot ? l->snapshot : "?", now, l->diff_id.text);
+}
+
+static int learn_diff_id(struct layer *l, const struct digest *diff_id,
+			 struct checksum checksum, struct error *err)
+{
+	if (l->has_diff_id)
+		return digest_equal(&l->diff_id, diff_id)
+			       ? 0
+			       : damaged(l, diff_id->text, err);
 	l->diff_id = *diff_id;
-	l->size = (int64_t)size_bytes;
-	l->has_diff_id = true;
+	l->size = (int64_t)checksum.size_bytes;
+	l->checksum = checksum;
+	l->has_diff_id = l->has_checksum = true;
 	/* In this order: the snapshot's leads to the layer, which is then
 	 * there. */
 	if (layer_write_tree_record(l, err) < 0 ||
 	    layer_write_snapshot_record(l, err) < 0) {
-		l->has_diff_id = false;
+		l->has_diff_id = l->has_checksum = false;
 		return -1;
 	}
 	return 0;
 }
 
+/* It was hashed when its diffID came about: is it still what it was then? */
+static int check_known(const struct layer *l, struct checksum now,
+		       struct digest *diff_id, struct error *err)
+{
+	if (!checksum_equal(now, l->checksum))
+		return damaged(l, "something else", err);
+	*diff_id = l->diff_id;
+	return 0;
+}
+
+int layer_pack_known(struct layer *l, const int64_t *clamp, struct sink *to,
+		     struct digest *diff_id, struct error *err)
+{
+	AUTO(sink_free) struct sink *checksum = NULL;
+	AUTO(sink_free) struct sink *hash = NULL;
+	AUTO(sink_free) struct sink *hashing = NULL;
+	AUTO(sink_free) struct sink *all = NULL;
+	bool known = l->has_checksum && !clamp;
+
+	if (sink_checksum(&checksum, err) < 0)
+		return -1;
+	if (!known && sink_hash(&hash, err) < 0)
+		return -1;
+	if (!known && to && sink_tee(hash, to, &hashing, err) < 0)
+		return -1;
+	if (sink_tee(checksum,
+		     known ? to
+		     : to  ? hashing
+			   : hash,
+		     &all, err) < 0 ||
+	    layer_pack(l, clamp, all, err) < 0 || sink_finish(all, err) < 0)
+		return -1;
+	if (known)
+		return check_known(l, sink_checksum_result(checksum), diff_id,
+				   err);
+	sink_hash_result(hash, diff_id, NULL);
+	return clamp ? 0
+		     : learn_diff_id(l, diff_id, sink_checksum_result(checksum),
+				     err);
+}
+
 int layer_need_diff_id(struct layer *l, struct error *err)
 {
-	AUTO(sink_free) struct sink *hash = NULL;
 	struct digest diff_id;
-	uint64_t size;
 
-	if (sink_hash(&hash, err) < 0 || layer_pack(l, NULL, hash, err) < 0 ||
-	    sink_finish(hash, err) < 0)
-		return -1;
-	sink_hash_result(hash, &diff_id, &size);
-	return layer_learn_diff_id(l, &diff_id, size, err);
+	return layer_pack_known(l, NULL, NULL, &diff_id, err);
 }

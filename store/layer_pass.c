@@ -31,24 +31,6 @@ static void end_pass(struct layer *l, size_t memory)
 	pthread_mutex_unlock(&layers->lock);
 }
 
-/* Of our own making: the diffID comes about, or must be what it was. */
-static int pack(struct layer *l, const struct layer_format *format,
-		struct sink *compress, struct digest *diff_id,
-		struct error *err)
-{
-	AUTO(sink_free) struct sink *hash = NULL;
-	AUTO(sink_free) struct sink *both = NULL;
-	uint64_t size;
-
-	if (sink_hash(&hash, err) < 0 ||
-	    sink_tee(hash, compress, &both, err) < 0 ||
-	    layer_pack(l, format->clamp, both, err) < 0 ||
-	    sink_finish(both, err) < 0)
-		return -1;
-	sink_hash_result(hash, diff_id, &size);
-	return format->clamp ? 0 : layer_learn_diff_id(l, diff_id, size, err);
-}
-
 /* What came from elsewhere is kept as it is inside. */
 static int pass_on(struct layer *l, struct sink *compress, struct error *err)
 {
@@ -71,7 +53,8 @@ static int compress_into(struct layer *l, const struct layer_format *format,
 			  err) < 0)
 		return -1;
 	if (ours)
-		return pack(l, format, compress, diff_id, err);
+		return layer_pack_known(l, format->clamp, compress, diff_id,
+					err);
 	*diff_id = l->diff_id;
 	return pass_on(l, compress, err);
 }

@@ -45,6 +45,33 @@ static int write_record(struct layer *l, const char *dest, json_t *record,
 	return batch_add_record(l->batch, dest, text, len, err);
 }
 
+/* Left out, or not to be understood, it is computed anew. */
+static void read_checksum(struct layer *l, const json_t *record)
+{
+	const char *text = json_get_string(record, "crc64");
+	char *end = NULL;
+
+	if (!text || strlen(text) != 16 || l->size < 0)
+		return;
+	l->checksum.crc64 = strtoull(text, &end, 16);
+	l->checksum.size_bytes = (uint64_t)l->size;
+	l->has_checksum = *end == '\0';
+}
+
+/* Takes `record`. */
+static json_t *add_checksum(const struct layer *l, json_t *record)
+{
+	char text[17];
+
+	if (!record || !l->has_checksum)
+		return record;
+	snprintf(text, sizeof(text), "%016" PRIx64, l->checksum.crc64);
+	if (json_object_set_new(record, "crc64", json_string(text)) == 0)
+		return record;
+	json_decref(record);
+	return NULL;
+}
+
 int layer_read_tree_record(struct layer *l, struct error *err)
 {
 	AUTO(json_decref) json_t *record = NULL;
@@ -69,6 +96,7 @@ int layer_read_tree_record(struct layer *l, struct error *err)
 	if (!l->snapshot)
 		return error_nomem(err, "opening a layer");
 	l->size = json_get_int(record, "size", l->size);
+	read_checksum(l, record);
 	return 1;
 }
 
@@ -76,10 +104,11 @@ int layer_write_tree_record(struct layer *l, struct error *err)
 {
 	struct layer_path path = layer_form_path(&l->diff_id, "tree");
 
-	return write_record(l, path.text,
-			    json_pack("{s:s, s:I}", "snapshot", l->snapshot,
-				      "size", (json_int_t)l->size),
-			    err);
+	return write_record(
+		l, path.text,
+		add_checksum(l, json_pack("{s:s, s:I}", "snapshot", l->snapshot,
+					  "size", (json_int_t)l->size)),
+		err);
 }
 
 int layer_read_snapshot_record(struct layer *l, struct error *err)
@@ -96,6 +125,7 @@ int layer_read_snapshot_record(struct layer *l, struct error *err)
 		return error_set(err, ERROR_INTEGRITY, "'%s' is damaged",
 				 path.text);
 	l->size = json_get_int(record, "size", -1);
+	read_checksum(l, record);
 	return 1;
 }
 
@@ -104,8 +134,9 @@ int layer_write_snapshot_record(struct layer *l, struct error *err)
 	struct layer_path path = snapshot_path(l->snapshot, "diffid");
 
 	return write_record(l, path.text,
-			    json_pack("{s:s, s:I}", "diffID", l->diff_id.text,
-				      "size", (json_int_t)l->size),
+			    add_checksum(l, json_pack("{s:s, s:I}", "diffID",
+						      l->diff_id.text, "size",
+						      (json_int_t)l->size)),
 			    err);
 }
 

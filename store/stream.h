@@ -118,6 +118,22 @@ int sink_hash(struct sink **ret, struct error *err);
 void sink_hash_result(const struct sink *hash, struct digest *digest,
 		      uint64_t *size_bytes);
 
+/*
+ * What a change by accident does not leave as it was: a CRC-64 (of ECMA-182,
+ * reflected) and the size. A tenth of the work of a digest, and no proof
+ * against anybody.
+ */
+struct checksum {
+	uint64_t crc64;
+	uint64_t size_bytes;
+};
+
+bool checksum_equal(struct checksum a, struct checksum b);
+
+/* Compute it; the result is complete when all was written. */
+int sink_checksum(struct sink **ret, struct error *err);
+struct checksum sink_checksum_result(const struct sink *sink);
+
 /* Write everything to both; `a` and `b` are borrowed; finish finishes both. */
 int sink_tee(struct sink *a, struct sink *b, struct sink **ret,
 	     struct error *err);

@@ -335,6 +335,67 @@ static void a_damaged_snapshot_is_named(void **state)
 	assert_non_null(strstr(message, "snapshot"));
 }
 
+/* Write "crc64" in a layer's record again, as `checksum`; NULL: leave it out.
+ */
+static void record_checksum(struct place *p, const struct digest *diff_id,
+			    const char *checksum)
+{
+	AUTO(buf_release) struct buf record = BUF_INIT;
+	autofree char *found = NULL;
+	char path[200];
+	char *at;
+
+	snprintf(path, sizeof(path), "layers/sha256/%s/tree",
+		 digest_hex(diff_id));
+	found = read_text(p->scratch->fd, path);
+	at = strstr(found, ",\"crc64\"");
+	assert_non_null(at);
+	buf_append(&record, found, (size_t)(at - found));
+	if (checksum)
+		buf_printf(&record, ",\"crc64\":\"%s\"", checksum);
+	buf_append_str(&record, "}");
+	assert_int_equal(unlinkat(p->scratch->fd, path, 0), 0);
+	make_file(p->scratch->fd, path, record.data);
+}
+
+/* Once its diffID is known, a snapshot is packed and judged by a checksum. */
+static int pack_with_checksum(struct place *p, const char *id, int level,
+			      struct digest *diff_id, struct error *err)
+{
+	struct layer_format format = as_gzip;
+	AUTO(layer_unref) struct layer *l = NULL;
+	AUTO(descriptor_release) struct descriptor d = { 0 };
+
+	place_restart(p);
+	l = by_id(p, id);
+	format.compression.level = level; /* no blob of it yet */
+	return layer_blob(l, &format, true, &d, diff_id, err);
+}
+
+static void a_snapshot_is_judged_by_its_checksum_if_there_is_one(void **state)
+{
+	struct place *p = *state;
+	struct layer *l = layer_of_step(p);
+	struct digest diff_id = diff_id_of(l), found;
+	autofree char *id = id_of(l);
+	struct error err = ERROR_INIT;
+
+	place_publish(p);
+	layer_unref(l);
+	expect_ok(pack_with_checksum(p, id, 1, &found, &err), &err);
+	assert_string_equal(found.text, diff_id.text);
+	record_checksum(p, &diff_id, "0123456789abcdef");
+	assert_int_equal(pack_with_checksum(p, id, 2, &found, &err), -1);
+	assert_int_equal(err.kind, ERROR_INTEGRITY);
+	error_clear(&err);
+	record_checksum(p, &diff_id, "0123456789abcdeg");
+	expect_ok(pack_with_checksum(p, id, 3, &found, &err), &err);
+	assert_string_equal(found.text, diff_id.text);
+	record_checksum(p, &diff_id, NULL);
+	expect_ok(pack_with_checksum(p, id, 4, &found, &err), &err);
+	assert_string_equal(found.text, diff_id.text);
+}
+
 /* Looks for a tree at all times, as somebody with and without the batch. */
 struct seeker {
 	struct layer *layer;
@@ -518,6 +579,7 @@ int main(void)
 		TEST(clamped_blobs_have_a_diff_id_of_their_own),
 		TEST(the_empty_layer_is_known),
 		TEST(a_damaged_snapshot_is_named),
+		TEST(a_snapshot_is_judged_by_its_checksum_if_there_is_one),
 		TEST(a_tree_is_found_while_it_is_being_published),
 		TEST(remote_layers_come_when_they_are_looked_into),
 		TEST(a_damaged_transfer_is_tried_once_more),

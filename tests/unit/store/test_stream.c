@@ -268,6 +268,30 @@ static void a_tee_feeds_both_and_hashes_agree(void **state)
 	assert_memory_equal(data, text, TEXT_LEN);
 }
 
+/* The check value of "CRC-64/XZ", whatever the sizes of the writes. */
+static void a_checksum_is_that_of_the_standard(void **state)
+{
+	struct error err = ERROR_INIT;
+
+	(void)state;
+	for (size_t first = 0; first <= 9; first++) {
+		AUTO(sink_free) struct sink *s = NULL;
+		struct checksum found;
+
+		assert_int_equal(sink_checksum(&s, &err), 0);
+		assert_int_equal(sink_write(s, "123456789", first, &err), 0);
+		assert_int_equal(
+			sink_write(s, &"123456789"[first], 9 - first, &err), 0);
+		assert_int_equal(sink_finish(s, &err), 0);
+		found = sink_checksum_result(s);
+		assert_true(found.crc64 == 0x995dc9bbdf1939fau);
+		assert_int_equal(found.size_bytes, 9);
+		assert_true(checksum_equal(found, found));
+		found.crc64 ^= 1;
+		assert_false(checksum_equal(found, sink_checksum_result(s)));
+	}
+}
+
 /* Long enough for a thread, and ending in the middle of a block. */
 #define LONG_LEN ((size_t)3 * 1000 * 1000)
 
@@ -348,6 +372,7 @@ int main(void)
 		cmocka_unit_test(
 			a_production_that_fails_is_no_end_and_one_may_be_left),
 		cmocka_unit_test(a_tee_feeds_both_and_hashes_agree),
+		cmocka_unit_test(a_checksum_is_that_of_the_standard),
 		cmocka_unit_test(long_contents_hash_the_same),
 		cmocka_unit_test(a_hash_may_be_left_unfinished),
 		cmocka_unit_test(a_sink_on_a_full_disk_says_so),
