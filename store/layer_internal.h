@@ -102,9 +102,9 @@ int layer_pack(struct layer *l, const int64_t *clamp, struct sink *to,
 	       struct error *err);
 
 /*
- * The same, and `to` (NULL: nowhere) is finished. Learns the diffID, which is
- * recorded, or checks that it is what it was; with `clamp`, it is another
- * layer's and only told.
+ * The same, and `to` is finished. Learns the diffID, which is recorded, or
+ * checks that it is what it was; with `clamp`, it is another layer's and only
+ * told.
  */
 int layer_pack_known(struct layer *l, const int64_t *clamp, struct sink *to,
 		     struct digest *diff_id, struct error *err);

@@ -133,10 +133,17 @@ static int learn_diff_id(struct layer *l, const struct digest *diff_id,
 }
 
 /* It was hashed when its diffID came about: is it still what it was then? */
-static int check_known(const struct layer *l, struct checksum now,
-		       struct digest *diff_id, struct error *err)
+static int pack_checked(struct layer *l, struct sink *to,
+			struct digest *diff_id, struct error *err)
 {
-	if (!checksum_equal(now, l->checksum))
+	AUTO(sink_free) struct sink *checksum = NULL;
+	AUTO(sink_free) struct sink *both = NULL;
+
+	if (sink_checksum(&checksum, err) < 0 ||
+	    sink_tee(checksum, to, &both, err) < 0 ||
+	    layer_pack(l, NULL, both, err) < 0 || sink_finish(both, err) < 0)
+		return -1;
+	if (!checksum_equal(sink_checksum_result(checksum), l->checksum))
 		return damaged(l, "something else", err);
 	*diff_id = l->diff_id;
 	return 0;
@@ -145,37 +152,27 @@ static int check_known(const struct layer *l, struct checksum now,
 int layer_pack_known(struct layer *l, const int64_t *clamp, struct sink *to,
 		     struct digest *diff_id, struct error *err)
 {
-	AUTO(sink_free) struct sink *checksum = NULL;
 	AUTO(sink_free) struct sink *hash = NULL;
-	AUTO(sink_free) struct sink *hashing = NULL;
-	AUTO(sink_free) struct sink *all = NULL;
-	bool known = l->has_checksum && !clamp;
+	AUTO(sink_free) struct sink *both = NULL;
 
-	if (sink_checksum(&checksum, err) < 0)
+	if (l->has_checksum && !clamp)
+		return pack_checked(l, to, diff_id, err);
+	if (sink_hash(&hash, err) < 0 || sink_tee(hash, to, &both, err) < 0 ||
+	    layer_pack(l, clamp, both, err) < 0 || sink_finish(both, err) < 0)
 		return -1;
-	if (!known && sink_hash(&hash, err) < 0)
-		return -1;
-	if (!known && to && sink_tee(hash, to, &hashing, err) < 0)
-		return -1;
-	if (sink_tee(checksum,
-		     known ? to
-		     : to  ? hashing
-			   : hash,
-		     &all, err) < 0 ||
-	    layer_pack(l, clamp, all, err) < 0 || sink_finish(all, err) < 0)
-		return -1;
-	if (known)
-		return check_known(l, sink_checksum_result(checksum), diff_id,
-				   err);
 	sink_hash_result(hash, diff_id, NULL);
 	return clamp ? 0
-		     : learn_diff_id(l, diff_id, sink_checksum_result(checksum),
-				     err);
+		     : learn_diff_id(l, diff_id, sink_hash_checksum(hash), err);
 }
 
 int layer_need_diff_id(struct layer *l, struct error *err)
 {
+	AUTO(sink_free) struct sink *hash = NULL;
 	struct digest diff_id;
 
-	return layer_pack_known(l, NULL, NULL, &diff_id, err);
+	if (sink_hash(&hash, err) < 0 || layer_pack(l, NULL, hash, err) < 0 ||
+	    sink_finish(hash, err) < 0)
+		return -1;
+	sink_hash_result(hash, &diff_id, NULL);
+	return learn_diff_id(l, &diff_id, sink_hash_checksum(hash), err);
 }

@@ -1,8 +1,19 @@
-/* The sink that computes a checksum. */
+/* Checksums, and the sink that computes one. */
 #include <isa-l/crc64.h>
 #include <stdlib.h>
 
 #include "store/stream.h"
+
+void checksum_update(struct checksum *sum, const void *data, size_t len)
+{
+	sum->crc64 = crc64_ecma_refl(sum->crc64, data, len);
+	sum->size_bytes += len;
+}
+
+bool checksum_equal(struct checksum a, struct checksum b)
+{
+	return a.crc64 == b.crc64 && a.size_bytes == b.size_bytes;
+}
 
 struct checksum_sink {
 	struct sink base;
@@ -15,8 +26,7 @@ static int take_bytes(struct sink *base, const void *data, size_t len,
 	struct checksum_sink *s = (struct checksum_sink *)base;
 
 	(void)err;
-	s->sum.crc64 = crc64_ecma_refl(s->sum.crc64, data, len);
-	s->sum.size_bytes += len;
+	checksum_update(&s->sum, data, len);
 	return 0;
 }
 
@@ -40,9 +50,4 @@ int sink_checksum(struct sink **ret, struct error *err)
 struct checksum sink_checksum_result(const struct sink *sink)
 {
 	return ((const struct checksum_sink *)sink)->sum;
-}
-
-bool checksum_equal(struct checksum a, struct checksum b)
-{
-	return a.crc64 == b.crc64 && a.size_bytes == b.size_bytes;
 }

@@ -10,12 +10,20 @@
 
 struct hash_sink {
 	struct sink base;
-	struct hash *hash; /* the thread's, while there is one */
+	/* Both are the thread's, while there is one. */
+	struct hash *hash;
+	struct checksum checksum;
 	uint64_t size;
 	bool alone;		 /* no thread is to be had */
 	struct block_pipe *pipe; /* NULL: no thread */
 	pthread_t thread;
 };
+
+static void add(struct hash_sink *s, const void *data, size_t len)
+{
+	hash_update(s->hash, data, len);
+	checksum_update(&s->checksum, data, len);
+}
 
 static void *hash_blocks(void *arg)
 {
@@ -23,7 +31,7 @@ static void *hash_blocks(void *arg)
 	struct block *b;
 
 	while ((b = block_pipe_next(s->pipe))->len) {
-		hash_update(s->hash, b->data, b->len);
+		add(s, b->data, b->len);
 		block_pipe_used(s->pipe);
 	}
 	return NULL;
@@ -50,7 +58,7 @@ static int take_bytes(struct sink *base, const void *data, size_t len,
 		start_thread(s);
 	if (s->pipe)
 		return block_pipe_write(s->pipe, data, len);
-	hash_update(s->hash, data, len);
+	add(s, data, len);
 	return 0;
 }
 
@@ -103,4 +111,9 @@ void sink_hash_result(const struct sink *hash, struct digest *digest,
 		hash_digest(s->hash, digest);
 	if (size_bytes)
 		*size_bytes = s->size;
+}
+
+struct checksum sink_hash_checksum(const struct sink *hash)
+{
+	return ((const struct hash_sink *)hash)->checksum;
 }

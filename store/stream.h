@@ -113,11 +113,6 @@ DEFINE_CLEANUP(struct sink *, sink_free);
 /* Write to `fd` (borrowed) at its position. */
 int sink_to_fd(int fd, const char *what, struct sink **ret, struct error *err);
 
-/* Count and hash; read the result with sink_hash_result() after finish. */
-int sink_hash(struct sink **ret, struct error *err);
-void sink_hash_result(const struct sink *hash, struct digest *digest,
-		      uint64_t *size_bytes);
-
 /*
  * What a change by accident does not leave as it was: a CRC-64 (of ECMA-182,
  * reflected) and the size. A tenth of the work of a digest, and no proof
@@ -128,9 +123,16 @@ struct checksum {
 	uint64_t size_bytes;
 };
 
+void checksum_update(struct checksum *sum, const void *data, size_t len);
 bool checksum_equal(struct checksum a, struct checksum b);
 
-/* Compute it; the result is complete when all was written. */
+/* Count and hash; read the results after finish. */
+int sink_hash(struct sink **ret, struct error *err);
+void sink_hash_result(const struct sink *hash, struct digest *digest,
+		      uint64_t *size_bytes);
+struct checksum sink_hash_checksum(const struct sink *hash);
+
+/* The checksum alone; it is complete when all was written. */
 int sink_checksum(struct sink **ret, struct error *err);
 struct checksum sink_checksum_result(const struct sink *sink);
 

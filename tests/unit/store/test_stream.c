@@ -246,6 +246,7 @@ static void a_tee_feeds_both_and_hashes_agree(void **state)
 	AUTO(sink_free) struct sink *b = NULL;
 	AUTO(sink_free) struct sink *tee = NULL;
 	autoclose int fd = memfd_create("copy", MFD_CLOEXEC);
+	struct checksum expected = { 0 };
 	struct error err = ERROR_INIT;
 	struct digest read, written, direct;
 	uint64_t size;
@@ -260,6 +261,8 @@ static void a_tee_feeds_both_and_hashes_agree(void **state)
 
 	stream_hash_result(s, &read, NULL);
 	sink_hash_result(a, &written, &size);
+	checksum_update(&expected, text, TEXT_LEN);
+	assert_true(checksum_equal(sink_hash_checksum(a), expected));
 	digest_bytes(text, TEXT_LEN, &direct);
 	assert_string_equal(read.text, direct.text);
 	assert_string_equal(written.text, direct.text);
