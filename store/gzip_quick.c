@@ -6,6 +6,7 @@
 
 #include <stdlib.h>
 
+#include "store/base/bytes.h"
 #include "store/deflate_block.h"
 #include "store/gzip_member.h"
 
@@ -60,17 +61,6 @@ size_t gzip_quick_bound(size_t len)
 	       deflate_block_bound(len) - len;
 }
 
-static inline uint64_t load(const uint8_t *p)
-{
-	uint64_t v;
-
-	memcpy(&v, p, sizeof(v));
-#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
-	v = __builtin_bswap64(v);
-#endif
-	return v;
-}
-
 /* Where the first `n` of these eight bytes are remembered. */
 static inline size_t slot(uint64_t bytes, unsigned n)
 {
@@ -91,7 +81,7 @@ static inline uint16_t place(const struct input *in, const uint8_t *p)
 static inline void remember(struct gzip_quick *q, const struct input *in,
 			    const uint8_t *p)
 {
-	uint64_t bytes = load(p);
+	uint64_t bytes = load_le64(p);
 
 	q->by_long[slot(bytes, LONG)] = place(in, p);
 	q->by_short[slot(bytes, SHORT)] = place(in, p);
@@ -112,7 +102,7 @@ static inline unsigned count_same(const uint8_t *p, const uint8_t *from,
 	unsigned n = 8;
 
 	for (; n + 8 <= max; n += 8) {
-		uint64_t differ = load(p + n) ^ load(from + n);
+		uint64_t differ = load_le64(p + n) ^ load_le64(from + n);
 
 		if (differ)
 			return n + (unsigned)__builtin_ctzll(differ) / 8;
@@ -136,7 +126,7 @@ static inline struct match look(uint16_t *table, unsigned n,
 	if (less1 >= DEFLATE_DISTANCE_MAX)
 		return (struct match){ 0 };
 	from = p - less1 - 1;
-	differ = load(from) ^ bytes;
+	differ = load_le64(from) ^ bytes;
 	if (differ << (64 - 8 * n))
 		return (struct match){ 0 };
 	return (struct match){
@@ -149,13 +139,13 @@ static inline struct match look(uint16_t *table, unsigned n,
 static inline struct match look_long(struct gzip_quick *q,
 				     const struct input *in, const uint8_t *p)
 {
-	return look(q->by_long, LONG, in, p, load(p));
+	return look(q->by_long, LONG, in, p, load_le64(p));
 }
 
 static inline struct match look_short(struct gzip_quick *q,
 				      const struct input *in, const uint8_t *p)
 {
-	struct match m = look(q->by_short, SHORT, in, p, load(p));
+	struct match m = look(q->by_short, SHORT, in, p, load_le64(p));
 
 	if (m.len == SHORT && m.distance_less1 >= SHORT_DISTANCE_MAX)
 		m.len = 0;
@@ -232,7 +222,7 @@ static inline void step(struct gzip_quick *q, const struct input *in,
 	struct match m = look_long(q, in, s->p);
 
 	if (m.len) {
-		q->by_short[slot(load(s->p), SHORT)] = place(in, s->p);
+		q->by_short[slot(load_le64(s->p), SHORT)] = place(in, s->p);
 		take(q, in, s, m);
 		return;
 	}

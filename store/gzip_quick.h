@@ -8,7 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Some 200 KiB to work in, for one call at a time. */
+/* Some 150 KiB to work in, for one call at a time. */
 struct gzip_quick;
 
 /* NULL when there is no memory. free() takes NULL, too. */

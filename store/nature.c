@@ -2,6 +2,7 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "store/base/bytes.h"
 #include "store/nature.h"
 
 #define LEN_MIN ((size_t)4 << 10)
@@ -47,10 +48,7 @@ static uint64_t equal_pairs(const struct counts *c)
 
 static uint64_t load(const uint8_t *p)
 {
-	uint64_t v;
-
-	memcpy(&v, p, sizeof(v));
-	return v << (8 * (8 - REPEAT_LEN));
+	return load_le64(p) << (8 * (8 - REPEAT_LEN));
 }
 
 static size_t hash(uint64_t v)
