@@ -63,6 +63,8 @@ static struct record *records(const struct file_digests *f)
 
 static size_t n_records(const struct file_digests *f)
 {
+	if (f->file.len < RECORDS_AT)
+		return 0;
 	return (f->file.len - RECORDS_AT) / sizeof(struct record);
 }
 
@@ -294,6 +296,9 @@ static int put_record(struct file_digests *f, const struct record *r,
 {
 	uint32_t *slot;
 
+	/* When it could not be saved. */
+	if (f->file.len < RECORDS_AT && start_empty(f, err) < 0)
+		return -1;
 	if (need_slots(f, err) < 0)
 		return -1;
 	slot = find_slot(f, &r->stamp);
@@ -347,13 +352,13 @@ static void drop_idle(struct file_digests *f)
 static int save(struct file_digests *f, struct batch *b, struct error *err)
 {
 	drop_idle(f);
+	drop_slots(f);
 	put_header(&f->file);
 	f->changed = false;
 	/* Megabytes, which are not needed twice. */
 	if (batch_take_record(b, f->dest, &f->file, err) < 0 ||
 	    start_empty(f, err) < 0)
 		return -1;
-	drop_slots(f);
 	return 0;
 }
 
