@@ -188,6 +188,7 @@ static bool recall_plain(void *ctx, const struct stat *st)
 	struct context_visit *v = ctx;
 	bool plain = false;
 
+	v->digest = (struct digest){ 0 };
 	return file_digests_get(context_digests(v->root->base.context), st,
 				&v->digest, &plain) &&
 	       plain;

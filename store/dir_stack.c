@@ -6,9 +6,13 @@
 #include "store/base/array.h"
 #include "store/base/path.h"
 
-void dir_stack_init(struct dir_stack *s, int root, bool lists)
+void dir_stack_init(struct dir_stack *s, int root, bool lists, size_t n_open)
 {
-	*s = (struct dir_stack){ .root = root, .lists = lists };
+	*s = (struct dir_stack){
+		.root = root,
+		.lists = lists,
+		.n_open = n_open,
+	};
 }
 
 static void close_level(struct dir_stack_level *level)
@@ -83,8 +87,8 @@ static void set_level(struct dir_stack *s, size_t i, int fd)
 {
 	close_level(&s->levels[i]);
 	s->levels[i].fd = fd;
-	if (i >= DIR_STACK_OPEN)
-		close_level(&s->levels[i - DIR_STACK_OPEN]);
+	if (i >= s->n_open)
+		close_level(&s->levels[i - s->n_open]);
 }
 
 /* Remember `fd` (taken) as the next level. */

@@ -25,14 +25,18 @@ struct dir_stack_level {
 struct dir_stack {
 	int root; /* borrowed */
 	bool lists;
+	size_t n_open; /* so many levels stay open */
 	struct dir_stack_level *levels;
 	size_t depth;
 	size_t capacity;
 	struct buf path; /* of the deepest level */
 };
 
-/* With `lists` all directories but the root can be listed by what is opened. */
-void dir_stack_init(struct dir_stack *s, int root, bool lists);
+/*
+ * With `lists` all directories but the root can be listed by what is opened;
+ * `n_open` is DIR_STACK_OPEN or less.
+ */
+void dir_stack_init(struct dir_stack *s, int root, bool lists, size_t n_open);
 void dir_stack_release(struct dir_stack *s);
 DEFINE_RELEASE(struct dir_stack, dir_stack_release);
 

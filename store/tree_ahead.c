@@ -2,14 +2,24 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <pthread.h>
 #include <string.h>
 #include <sys/xattr.h>
 
 #include "store/base/parallel.h"
 
-/* Names that may lie ready at a time, about: some 200 bytes each. */
-#define NAMES_MAX ((size_t)16 << 10)
+/* What may lie ready at a time, about. */
+#define BYTES_MAX ((size_t)4 << 20)
+
+/* Of a directory with more names these alone are read ahead. */
+#define STATS_MAX ((size_t)16 << 10)
+
+/* A name takes so many, about. */
+#define NAME_BYTES ((size_t)32)
+
+/* Descriptors are the walk's before all. */
+#define N_OPEN 4
 
 /* A tree with fewer directories is walked before a thread is of use. */
 #define DIRS_MIN 32
@@ -24,6 +34,7 @@ struct dir {
 		DIR_LEFT_OUT, /* while in work: to be freed then */
 	} state;
 	struct tree_listing listing; /* empty if it could not be read */
+	size_t n_bytes;		     /* that it takes by now */
 	bool plain;		     /* has no extended attributes */
 	char path[];
 };
@@ -39,7 +50,7 @@ struct tree_ahead {
 	pthread_cond_t changed;
 	struct dir *first;   /* all that are known and still to come */
 	struct dir *waiting; /* the first of them that waits */
-	size_t n_names;	     /* that lie ready */
+	size_t n_bytes;	     /* that they take */
 	bool ends;
 };
 
@@ -67,6 +78,7 @@ static struct dir *dir_new(const char *parent, const char *name)
 	if (parent_len > 0)
 		d->path[parent_len++] = '/';
 	memcpy(d->path + parent_len, name, name_len + 1);
+	d->n_bytes = sizeof(*d) + parent_len + name_len + 1;
 	return d;
 }
 
@@ -108,39 +120,63 @@ static bool is_dir(const struct tree_listing *l, size_t i)
 	return st ? S_ISDIR(st->st_mode) : l->names.items[i].type == DT_DIR;
 }
 
-/* What `d` holds that the walk will go into, as a list of its own. */
-static struct dir *find_dirs(const struct tree *t, const struct dir *d)
-{
-	struct dir *first = NULL, **end = &first;
+/* A list of directories that is being made. */
+struct found {
+	struct dir *first;
+	struct dir **end;
+	size_t n_bytes;
+};
 
-	for (size_t i = 0; i < d->listing.names.n; i++) {
+/*
+ * What `d` holds that the walk will go into. It reads itself what is left out:
+ * what would be too much, and paths that are too long for it.
+ */
+static struct found find_dirs(const struct tree *t, const struct dir *d)
+{
+	struct found ret = { 0 };
+	size_t path_len = strlen(d->path);
+
+	ret.end = &ret.first;
+	for (size_t i = 0;
+	     i < d->listing.names.n && ret.n_bytes < BYTES_MAX / 2; i++) {
+		const char *name = d->listing.names.items[i].name;
 		struct dir *below;
 
-		if (!is_dir(&d->listing, i))
+		if (!is_dir(&d->listing, i) ||
+		    path_len + 1 + strlen(name) >= PATH_MAX)
 			continue;
-		below = dir_new(d->path, d->listing.names.items[i].name);
+		below = dir_new(d->path, name);
 		if (!below)
 			break;
 		if (!t->enters(t->enters_ctx, below->path)) {
 			dir_free(below);
 			continue;
 		}
-		*end = below;
-		end = &below->next;
+		*ret.end = below;
+		ret.end = &below->next;
+		ret.n_bytes += below->n_bytes;
 	}
-	return first;
+	return ret;
 }
 
-/* Leaves the listing empty on failure. */
+static size_t listing_bytes(const struct tree_listing *l)
+{
+	return l->names.n * (sizeof(struct tree_name) + NAME_BYTES +
+			     (l->stats ? sizeof(struct stat) : 0));
+}
+
+/* Leaves the listing empty on failure; descriptors may be what is missing. */
 static void read_dir(struct dir_stack *dirs, struct dir *d)
 {
 	struct error err = ERROR_INIT;
 	int fd = tree_list_in(dirs, d->path, &d->listing.names, &err);
 
-	if (fd < 0 || d->listing.names.n > NAMES_MAX ||
-	    read_stats(fd, &d->listing) < 0)
+	if (fd < 0 || (d->listing.names.n <= STATS_MAX &&
+		       read_stats(fd, &d->listing) < 0))
 		tree_listing_release(&d->listing);
 	d->plain = fd >= 0 && flistxattr(fd, NULL, 0) == 0;
+	if (fd < 0)
+		dir_stack_forget(dirs);
 	error_clear(&err);
 }
 
@@ -154,20 +190,20 @@ static void set_waiting(struct tree_ahead *a, struct dir *d)
 	a->waiting = d;
 }
 
-/* Those found below `d` come right after it. */
-static void insert(struct tree_ahead *a, struct dir *d, struct dir *below)
+/* `d` was read: those found below it come right after it. */
+static void add_read(struct tree_ahead *a, struct dir *d, struct found below)
 {
-	struct dir **end = &below;
+	size_t n = listing_bytes(&d->listing);
 
-	if (!below)
+	d->n_bytes += n;
+	a->n_bytes += n + below.n_bytes;
+	if (!below.first)
 		return;
-	while (*end)
-		end = &(*end)->next;
-	*end = d->next;
-	d->next = below;
+	*below.end = d->next;
+	d->next = below.first;
 	if (!a->waiting ||
-	    entry_path_compare(below->path, a->waiting->path) < 0)
-		a->waiting = below;
+	    entry_path_compare(below.first->path, a->waiting->path) < 0)
+		a->waiting = below.first;
 }
 
 static void forget_first(struct tree_ahead *a)
@@ -177,18 +213,18 @@ static void forget_first(struct tree_ahead *a)
 	a->first = d->next;
 	if (a->waiting == d)
 		set_waiting(a, d->next);
-	if (d->state == DIR_IN_WORK) {
+	a->n_bytes -= d->n_bytes;
+	if (d->state == DIR_IN_WORK)
 		d->state = DIR_LEFT_OUT;
-		return;
-	}
-	a->n_names -= d->listing.names.n;
-	dir_free(d);
+	else
+		dir_free(d);
 }
 
 /* Read the first that waits; the lock is let go meanwhile. */
 static void read_waiting(struct tree_ahead *a, struct dir_stack *dirs)
 {
-	struct dir *d = a->waiting, *below;
+	struct dir *d = a->waiting;
+	struct found below;
 
 	d->state = DIR_IN_WORK;
 	set_waiting(a, d->next);
@@ -198,18 +234,17 @@ static void read_waiting(struct tree_ahead *a, struct dir_stack *dirs)
 	pthread_mutex_lock(&a->lock);
 	if (d->state == DIR_LEFT_OUT) {
 		dir_free(d);
-		free_all(below);
+		free_all(below.first);
 		return;
 	}
 	d->state = DIR_READY;
-	a->n_names += d->listing.names.n;
-	insert(a, d, below);
+	add_read(a, d, below);
 	pthread_cond_broadcast(&a->changed);
 }
 
 static bool has_work(const struct tree_ahead *a)
 {
-	return a->waiting && a->n_names < NAMES_MAX;
+	return a->waiting && a->n_bytes < BYTES_MAX;
 }
 
 static void *read_beside(void *arg)
@@ -218,10 +253,12 @@ static void *read_beside(void *arg)
 
 	pthread_mutex_lock(&a->lock);
 	while (!a->ends) {
-		if (has_work(a))
+		if (has_work(a)) {
 			read_waiting(a, &a->beside);
-		else
-			pthread_cond_wait(&a->changed, &a->lock);
+			continue;
+		}
+		dir_stack_forget(&a->beside);
+		pthread_cond_wait(&a->changed, &a->lock);
 	}
 	pthread_mutex_unlock(&a->lock);
 	return NULL;
@@ -241,6 +278,7 @@ static void wait_for_first(struct tree_ahead *a, struct dir_stack *dirs)
 		else
 			pthread_cond_wait(&a->changed, &a->lock);
 	}
+	dir_stack_forget(&a->own);
 }
 
 /* ---- for the walk ---- */
@@ -257,8 +295,9 @@ struct tree_ahead *tree_ahead_new(const struct tree *t)
 		free(a);
 		return NULL;
 	}
-	dir_stack_init(&a->beside, t->root, true);
-	dir_stack_init(&a->own, t->root, true);
+	a->n_bytes = a->first->n_bytes;
+	dir_stack_init(&a->beside, t->root, true, N_OPEN);
+	dir_stack_init(&a->own, t->root, true, N_OPEN);
 	pthread_mutex_init(&a->lock, NULL);
 	pthread_cond_init(&a->changed, NULL);
 	return a;
@@ -275,15 +314,16 @@ static void start_thread(struct tree_ahead *a)
 static int read_first(struct tree_ahead *a, struct dir_stack *dirs,
 		      struct error *err)
 {
-	struct dir *d = a->first, *below;
+	struct dir *d = a->first;
+	struct found below = { 0 };
 	int fd;
 
 	pthread_mutex_unlock(&a->lock);
 	fd = tree_list_in(dirs, d->path, &d->listing.names, err);
-	below = fd < 0 ? NULL : find_dirs(a->tree, d);
+	if (fd >= 0)
+		below = find_dirs(a->tree, d);
 	pthread_mutex_lock(&a->lock);
-	a->n_names += d->listing.names.n;
-	insert(a, d, below);
+	add_read(a, d, below);
 	return fd < 0 ? -1 : 0;
 }
 
@@ -317,7 +357,6 @@ static int take_first(struct tree_ahead *a, struct dir_stack *dirs,
 	wait_for_first(a, dirs);
 	if (!d->listing.names.items && read_first(a, dirs, err) < 0)
 		return -1;
-	a->n_names -= d->listing.names.n;
 	*ret = d->listing;
 	d->listing = (struct tree_listing){ 0 };
 	forget_first(a);
@@ -336,10 +375,16 @@ int tree_ahead_take(struct tree_ahead *a, struct dir_stack *dirs,
 	if (skip_to(a, path))
 		status = take_first(a, dirs, ret, err);
 	pthread_mutex_unlock(&a->lock);
-	if (status <= 0)
-		return status;
-	/* Not known before as a directory. */
-	return tree_list_in(dirs, path, &ret->names, err) < 0 ? -1 : 0;
+	/* It may not have been known before as a directory. */
+	if (status > 0)
+		status = tree_list_in(dirs, path, &ret->names, err);
+	if (status >= 0)
+		return 0;
+	/* It was there when it was asked about, and may have gone since. */
+	if (err->kind != ERROR_NOT_FOUND)
+		return -1;
+	error_clear(err);
+	return 0;
 }
 
 void tree_ahead_free(struct tree_ahead *a)

@@ -37,8 +37,9 @@ void tree_ahead_free(struct tree_ahead *a);
 bool tree_ahead_plain(struct tree_ahead *a, const char *path);
 
 /*
- * The directory `path`, which the walk is to go into now; `dirs` are the
- * walk's. Calls come in the order of the walk; what it left out is forgotten.
+ * What the directory `path` holds, which the walk is to go into now (`*ret` is
+ * empty before); `dirs` are the walk's. Calls come in the order of the walk;
+ * what it left out is forgotten. Returns 0 or -1.
  */
 int tree_ahead_take(struct tree_ahead *a, struct dir_stack *dirs,
 		    const char *path, struct tree_listing *ret,

@@ -15,7 +15,7 @@ int tree_new(int root, const char *xattr_prefix, struct tree **ret,
 	}
 	t->root = root;
 	t->xattr_prefix = xattr_prefix;
-	dir_stack_init(&t->dirs, root, false);
+	dir_stack_init(&t->dirs, root, false, DIR_STACK_OPEN);
 	*ret = t;
 	return 0;
 }

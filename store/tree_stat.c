@@ -296,9 +296,10 @@ static int stat_file(struct gathered *g, struct stat *st, struct error *err)
 	return error_sys(err, errno, "cannot examine '%s'", g->path);
 }
 
-int tree_read_entry(const struct tree *t, struct dir_stack *dirs,
-		    const char *path, struct tree_known known,
-		    struct tree_entry *ret, bool *is_socket, struct error *err)
+static int read_entry(const struct tree *t, struct dir_stack *dirs,
+		      const char *path, struct tree_known known,
+		      struct tree_entry *ret, bool *is_socket,
+		      struct error *err)
 {
 	AUTO(gathered_release)
 	struct gathered g = {
@@ -332,6 +333,20 @@ int tree_read_entry(const struct tree *t, struct dir_stack *dirs,
 	take_owner_note(&g);
 	*ret = entry;
 	return 1;
+}
+
+int tree_read_entry(const struct tree *t, struct dir_stack *dirs,
+		    const char *path, struct tree_known known,
+		    struct tree_entry *ret, bool *is_socket, struct error *err)
+{
+	int found = read_entry(t, dirs, path, known, ret, is_socket, err);
+
+	if (found >= 0 || !known.st)
+		return found;
+	/* It may be another file by now, or gone. */
+	error_clear(err);
+	known = (struct tree_known){ 0 };
+	return read_entry(t, dirs, path, known, ret, is_socket, err);
 }
 
 static int not_found(const char *path, struct error *err)

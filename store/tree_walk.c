@@ -149,7 +149,7 @@ int tree_walk_with(struct tree *t, const struct tree_visitor *v,
 {
 	AUTO(walk_release) struct walk w = { .t = t, .v = v };
 
-	dir_stack_init(&w.dirs, t->root, true);
+	dir_stack_init(&w.dirs, t->root, true, DIR_STACK_OPEN);
 	if (t->enters)
 		w.ahead = tree_ahead_new(t);
 	if (descend(&w, err) < 0)

@@ -7,10 +7,12 @@
 #include <cmocka.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/xattr.h>
 
 #include "store/base/path.h"
+#include "store/dir_stack.h"
 #include "tests/unit/base/scratch.h"
 #include "tests/unit/store/place.h"
 #include "tests/unit/store/trees.h"
@@ -206,25 +208,120 @@ static void large_directories_are_seen_alike(void **state)
 		    17000);
 }
 
-/* More levels than stay open. */
-static void deep_trees_are_seen_alike(void **state)
+/* Directories in one another, each beside a file. */
+static void make_chain(int fd, int depth)
 {
-	struct scratch *s = *state;
 	struct buf path = BUF_INIT;
 
 	buf_append_str(&path, "d");
-	for (int i = 0; i < 300; i++) {
+	for (int i = 0; i < depth; i++) {
 		size_t len = path.len;
 
-		assert_int_equal(mkdirat(s->fd, path.data, 0755), 0);
+		assert_int_equal(mkdirat(fd, path.data, 0755), 0);
 		buf_append_str(&path, "/a file");
-		make_file(s->fd, path.data, "x");
+		make_file(fd, path.data, "x");
 		buf_truncate(&path, len);
 		buf_append_str(&path, "/d");
 	}
 	buf_release(&path);
+}
+
+/* More levels than stay open. */
+static void deep_trees_are_seen_alike(void **state)
+{
+	struct scratch *s = *state;
+
+	make_chain(s->fd, 300);
 	assert_int_equal(assert_same_walks(s->fd, ".", &(struct visits){ 0 }),
 			 600);
+}
+
+/* Both walks refuse what is too deep for a layer, without going down there. */
+static void too_deep_trees_are_refused_alike(void **state)
+{
+	struct scratch *s = *state;
+	char name[251];
+	int fd = dup(s->fd);
+
+	make_packages(s->fd);
+	memset(name, 'q', sizeof(name));
+	name[sizeof(name) - 1] = '\0';
+	for (int i = 0; i < 100; i++) {
+		int below;
+
+		assert_int_equal(mkdirat(fd, name, 0755), 0);
+		below = openat(fd, name, O_PATH | O_DIRECTORY | O_CLOEXEC);
+		assert_true(below >= 0);
+		close(fd);
+		fd = below;
+	}
+	close(fd);
+	/* Packages come first, then 15 levels of 251 bytes. */
+	assert_int_equal(assert_same_walks(s->fd, ".", &(struct visits){ 0 }),
+			 20 + 400 + 400 + 800 + 16);
+}
+
+/* Takes away what lies ahead of it. */
+static int remove_next(void *ctx, const struct tree_entry *e, int dirfd,
+		       const char *name, struct error *err)
+{
+	struct scratch *s = ctx;
+	char path[64];
+	int package, n;
+
+	(void)dirfd;
+	(void)name;
+	(void)err;
+	if (sscanf(e->entry.path, "p%d/lib%d", &package, &n) != 2 || n % 4)
+		return 0;
+	snprintf(path, sizeof(path), "p%02d/link%02d", package, n);
+	unlinkat(s->fd, path, 0);
+	snprintf(path, sizeof(path), "p%02d/lib%02d/f0", package, n + 1);
+	unlinkat(s->fd, path, 0);
+	snprintf(path, sizeof(path), "p%02d/z%02d", package, n);
+	unlinkat(s->fd, path, AT_REMOVEDIR);
+	return 0;
+}
+
+static void what_vanishes_is_left_out(void **state)
+{
+	struct scratch *s = *state;
+	AUTO(tree_free) struct tree *t = NULL;
+	struct error err = ERROR_INIT;
+
+	make_packages(s->fd);
+	for (int i = 0; i < 400; i++) {
+		char path[64];
+
+		snprintf(path, sizeof(path), "p%02d/z%02d", i / 20, i % 20);
+		assert_int_equal(mkdirat(s->fd, path, 0755), 0);
+	}
+	t = open_tree(s->fd, ".");
+	tree_read_ahead(t, enters_all, NULL);
+	expect_ok(tree_walk(t, remove_next, s, &err), &err);
+}
+
+static void few_descriptors_are_enough(void **state)
+{
+	struct scratch *s = *state;
+	struct rlimit before, few;
+	struct visits v = { 0 };
+	AUTO(tree_free) struct tree *t = NULL;
+	struct error err = ERROR_INIT;
+
+	make_packages(s->fd);
+	make_chain(s->fd, 300);
+	t = open_tree(s->fd, ".");
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+	few = before;
+	few.rlim_cur =
+		count_entries(AT_FDCWD, "/proc/self/fd") + DIR_STACK_OPEN + 14;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+	tree_read_ahead(t, enters_all, NULL);
+	expect_ok(tree_walk(t, visit, &v, &err), &err);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+	assert_int_equal(v.n, 20 + 400 + 400 + 800 + 600);
+	buf_release(&v.seen);
 }
 
 static void attributes_are_seen_alike(void **state)
@@ -257,6 +354,9 @@ int main(void)
 		TEST(a_walk_may_end_anywhere),
 		TEST(large_directories_are_seen_alike),
 		TEST(deep_trees_are_seen_alike),
+		TEST(too_deep_trees_are_refused_alike),
+		TEST(what_vanishes_is_left_out),
+		TEST(few_descriptors_are_enough),
 		TEST(attributes_are_seen_alike),
 	};
 
