@@ -153,7 +153,10 @@ static size_t compress_block(void *arg, const void *in, size_t len, void *out,
 	return made;
 }
 
-/* Room for every run that a block may be cut into. */
+/*
+ * Room for every run that a block may be cut into, and a run's to spare: what
+ * a long one's blocks add is far less than that.
+ */
 static size_t out_max(void)
 {
 	size_t plain = gzip_plain_bound(RUN_MIN);

@@ -123,7 +123,7 @@ static bool is_dir(const struct tree_listing *l, size_t i)
 /* A list of directories that is being made. */
 struct found {
 	struct dir *first;
-	struct dir **end;
+	struct dir **end; /* behind the last, if there is one */
 	size_t n_bytes;
 };
 

@@ -6,11 +6,11 @@
 #include <cmocka.h>
 #include <string.h>
 
-#include "store/compress.h"
 #include "store/gzip_plain.h"
 #include "store/huffman.h"
 #include "store/nature.h"
 #include "tests/unit/store/bytes.h"
+#include "tests/unit/store/packed.h"
 
 #define LEN ((size_t)300000)
 
@@ -104,23 +104,6 @@ static void repeated_noise_is_no_noise(void **state)
 	assert_int_equal(nature_of(data, 32768), NATURE_REPEATS);
 }
 
-static void assert_reads_back(const uint8_t *packed, size_t packed_len,
-			      const uint8_t *data, size_t len)
-{
-	AUTO(stream_free) struct stream *s = NULL;
-	AUTO(buf_release) struct buf plain = BUF_INIT;
-	struct error err = ERROR_INIT;
-
-	assert_int_equal(stream_decompress(stream_in_steps((const char *)packed,
-							   packed_len, 1000),
-					   NULL, &s, &err),
-			 0);
-	assert_int_equal(read_to_buf(s, &plain, &err), 0);
-	assert_int_equal(plain.len, len);
-	if (len > 0)
-		assert_memory_equal(plain.data, data, len);
-}
-
 static void both_ways_read_back_and_keep_their_bound(void **state)
 {
 	static const size_t lens[] = { 0,     1,     2,	     65534,  65535,
@@ -135,10 +118,10 @@ static void both_ways_read_back_and_keep_their_bound(void **state)
 			size_t n = gzip_store(data, lens[j], out);
 
 			assert_in_range(n, 0, gzip_plain_bound(lens[j]));
-			assert_reads_back(out, n, data, lens[j]);
+			expect_packed(out, n, data, lens[j]);
 			n = gzip_huffman(data, lens[j], out);
 			assert_in_range(n, 0, gzip_plain_bound(lens[j]));
-			assert_reads_back(out, n, data, lens[j]);
+			expect_packed(out, n, data, lens[j]);
 		}
 		assert_in_range(gzip_huffman(data, LEN, out) * 1000 / LEN, 0,
 				samples[i].most);

@@ -4,40 +4,13 @@
 #include <stdint.h>
 
 #include <cmocka.h>
-#include <libdeflate.h>
 #include <string.h>
 
-#include "store/compress.h"
 #include "store/gzip_quick.h"
 #include "tests/unit/store/bytes.h"
+#include "tests/unit/store/packed.h"
 
 #define LEN ((size_t)1 << 20)
-
-static void assert_reads_back(const uint8_t *packed, size_t packed_len,
-			      const uint8_t *data, size_t len)
-{
-	struct libdeflate_decompressor *d = libdeflate_alloc_decompressor();
-	AUTO(stream_free) struct stream *s = NULL;
-	AUTO(buf_release) struct buf plain = BUF_INIT;
-	autofree uint8_t *other = malloc(len + 1);
-	struct error err = ERROR_INIT;
-	size_t got = 0;
-
-	assert_int_equal(stream_decompress(stream_in_steps((const char *)packed,
-							   packed_len, 9999),
-					   NULL, &s, &err),
-			 0);
-	assert_int_equal(read_to_buf(s, &plain, &err), 0);
-	assert_int_equal(plain.len, len);
-	if (len > 0)
-		assert_memory_equal(plain.data, data, len);
-	assert_int_equal(libdeflate_gzip_decompress(d, packed, packed_len,
-						    other, len, &got),
-			 LIBDEFLATE_SUCCESS);
-	libdeflate_free_decompressor(d);
-	assert_int_equal(got, len);
-	assert_memory_equal(other, data, len);
-}
 
 /* Returns the size; the packer has been used before. */
 static size_t pack(struct gzip_quick *q, const uint8_t *data, size_t len)
@@ -51,7 +24,7 @@ static size_t pack(struct gzip_quick *q, const uint8_t *data, size_t len)
 		memcpy(copy, data, len);
 	n = gzip_quick(q, copy, len, out);
 	assert_in_range(n, 18, gzip_quick_bound(len));
-	assert_reads_back(out, n, data, len);
+	expect_packed(out, n, data, len);
 	return n;
 }
 
